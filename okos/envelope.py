@@ -1,0 +1,161 @@
+"""What travels: an envelope on its way in, a reply on its way out.
+
+Both are plain values with a JSON-able form, so that a channel (Telegram, the local chat) and the workers need
+to agree on nothing else. Decoding checks every field: what comes out of the queue was written by another
+process, perhaps another version, and a handler must be able to trust what it is given. Unknown fields are
+ignored, so that an older worker can read what a newer gateway wrote.
+
+Nothing here knows of Redis, Dramatiq or a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from okos.errors import OkosError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_Value = TypeVar("_Value", str, int, bool)
+
+
+class BadEnvelope(OkosError):  # noqa: N818 - named for the condition, like every error of Okos
+    """What was published is no envelope or reply; no retry will make it one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message; its bytes are in the store under `name`."""
+
+    name: str
+    mime: str | None
+    file_name: str | None
+    size_bytes: int
+
+    def encode(self) -> dict[str, Any]:  # Any: JSON
+        """Give the JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, raw: object) -> Attachment:
+        """Read the JSON-able form back; raises `BadEnvelope`."""
+        fields = _mapping("attachment", raw)
+        return cls(
+            name=_required(fields, "name", str),
+            mime=_optional(fields, "mime", str),
+            file_name=_optional(fields, "file_name", str),
+            size_bytes=_required(fields, "size_bytes", int),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One incoming message.
+
+    `reply_to` names the outbox queue that its replies go to; `emoji` is set for a sticker, `attachment` for a
+    kind that comes with a file, `topic` for a message in a forum topic.
+    """
+
+    id: str
+    channel: str
+    chat: str
+    user: str
+    kind: str
+    text: str = ""
+    emoji: str = ""
+    sent_at_ms: int
+    reply_to: str
+    attachment: Attachment | None = None
+    topic: str | None = None
+
+    @property
+    def mailbox(self) -> str:
+        """The key whose messages are handled one at a time, in order."""
+        key = f"{self.channel}:{self.chat}"
+        return key if self.topic is None else f"{key}:{self.topic}"
+
+    def encode(self) -> dict[str, Any]:  # Any: JSON
+        """Give the JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, raw: object) -> Envelope:
+        """Read the JSON-able form back; raises `BadEnvelope` naming the field that is wrong."""
+        fields = _mapping("envelope", raw)
+        attachment = fields.get("attachment")
+        return cls(
+            id=_named(fields, "id"),
+            channel=_named(fields, "channel"),
+            chat=_named(fields, "chat"),
+            user=_named(fields, "user"),
+            kind=_named(fields, "kind"),
+            text=_optional(fields, "text", str) or "",
+            emoji=_optional(fields, "emoji", str) or "",
+            sent_at_ms=_required(fields, "sent_at_ms", int),
+            reply_to=_named(fields, "reply_to"),
+            attachment=None if attachment is None else Attachment.decode(attachment),
+            topic=_optional(fields, "topic", str),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One outgoing message.
+
+    `last` marks the one that ends the turn (its text may be empty); `failed` marks the apology for a message
+    that was given up on.
+    """
+
+    envelope_id: str
+    chat: str
+    text: str
+    last: bool
+    failed: bool = False
+
+    def encode(self) -> dict[str, Any]:  # Any: JSON
+        """Give the JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, raw: object) -> Reply:
+        """Read the JSON-able form back; raises `BadEnvelope` naming the field that is wrong."""
+        fields = _mapping("reply", raw)
+        return cls(
+            envelope_id=_named(fields, "envelope_id"),
+            chat=_named(fields, "chat"),
+            text=_required(fields, "text", str),
+            last=_required(fields, "last", bool),
+            failed=_optional(fields, "failed", bool) or False,
+        )
+
+
+def _mapping(what: str, raw: object) -> Mapping[str, object]:
+    if not isinstance(raw, dict):
+        raise BadEnvelope(f"not an {what}: expected an object with named fields, got {type(raw).__name__}")
+    return raw
+
+
+def _required(fields: Mapping[str, object], name: str, kind: type[_Value]) -> _Value:
+    value = _optional(fields, name, kind)
+    if value is None:
+        raise BadEnvelope(f"the field {name!r} is missing")
+    return value
+
+
+def _optional(fields: Mapping[str, object], name: str, kind: type[_Value]) -> _Value | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise BadEnvelope(f"the field {name!r} must be {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _named(fields: Mapping[str, object], name: str) -> str:
+    """Read a text that names something: an empty one would join what belongs apart."""
+    value = _required(fields, name, str)
+    if not value:
+        raise BadEnvelope(f"the field {name!r} is empty")
+    return value
