@@ -1,0 +1,56 @@
+# Everything a developer does here, by name; `make help` lists it.
+
+# The first Python on the PATH that the project supports. 3.11 first: newer ones need a C compiler for some wheels.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check fix dev bench clean
+
+help: ## List what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with the project and its development tools
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 on the PATH; install one or say make PYTHON=..." >&2; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON); the first time takes about a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+demo: setup ## Watch Okos at work for half a minute, with nothing to configure
+	@$(BIN)/okos demo
+
+run: setup ## Start the whole of Okos on this machine
+	@$(BIN)/okos up
+
+test: setup ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: setup ## Check format, lint, types, layers and dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+fix: setup ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# dramatiq's default pattern, *.py, matches nothing below the watched folder with watchdog 7: say the deep one.
+dev: setup ## Run workers that reload when a source file changes
+	@$(BIN)/dramatiq okos.actors --watch . --watch-include '**/*.py'
+
+bench: setup ## Measure the engine against stock Dramatiq, side by side
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove .venv and everything that the tools left
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
