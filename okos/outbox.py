@@ -1,0 +1,54 @@
+"""How a reply travels: the Dramatiq message that an outbox holds, and the words when there is no answer.
+
+Whoever gives a message up needs the same two things: the worker that answers, and the channel that publishes
+(its prepared apology is what a user gets even if no worker lives to write one). Nothing here meets the store.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from dramatiq import Message
+
+from okos.envelope import Reply
+
+if TYPE_CHECKING:
+    from okos.envelope import Envelope
+
+DELIVER = "deliver"
+
+# A local client that left does not come back for its outbox: an hour is long enough for one that reconnects.
+LOCAL_EXPIRES_MS = 3_600_000
+
+
+class GivenUp(StrEnum):
+    """Why a message was given up on, in the words for its user: what happened, and what happens next."""
+
+    FAILED = (
+        "Sorry, something went wrong on my side and I could not answer this message."
+        " It is kept and the operator can see it; please send it again, or go on with your next one."
+    )
+    BUSY = (
+        "Sorry, the model I ask is overloaded or out of reach, and I could not answer this message."
+        " Please send it again in a few minutes; your next messages are read as usual."
+    )
+    REFUSED = (
+        "Sorry, the model I ask does not take my questions at the moment, so I could not answer this message."
+        " The operator has to look at it; please send it again later."
+    )
+
+
+def apology(envelope: Envelope, why: GivenUp = GivenUp.FAILED) -> Reply:
+    """Word the reply to a message that was given up on: it ends the turn and holds nothing internal."""
+    return Reply(envelope_id=envelope.id, chat=envelope.chat, text=why.value, last=True, failed=True)
+
+
+def posted(envelope: Envelope, reply: Reply) -> Message[Any]:
+    """Address a reply to the outbox that its envelope names; the replies of a chat keep their order."""
+    options: dict[str, Any] = {"mailbox": f"outbox.{envelope.channel}.{envelope.chat}"}  # Any: Dramatiq's own
+    if envelope.channel == "local":
+        options["expires"] = LOCAL_EXPIRES_MS
+    return Message(
+        queue_name=envelope.reply_to, actor_name=DELIVER, args=(reply.encode(),), kwargs={}, options=options
+    )

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from okos.envelope import Envelope, Reply
+from okos.outbox import GivenUp, apology, posted
+
+ENVELOPE = Envelope(
+    id="m1", channel="local", chat="7", user="7", kind="text", sent_at_ms=0, reply_to="outbox.local.3f2a"
+)
+REPLY = Reply(envelope_id="m1", chat="7", text="hi", last=True)
+
+
+def test_a_reply_goes_to_the_outbox_that_the_envelope_names() -> None:
+    message = posted(ENVELOPE, REPLY)
+
+    assert message.queue_name == "outbox.local.3f2a"
+    assert message.actor_name == "deliver"
+    assert message.options["mailbox"] == "outbox.local.7"
+    assert Reply.decode(message.args[0]) == REPLY
+
+
+def test_only_the_outbox_of_a_local_client_expires() -> None:
+    assert posted(ENVELOPE, REPLY).options["expires"] == 3_600_000
+    assert "expires" not in posted(replace(ENVELOPE, channel="telegram"), REPLY).options
+
+
+def test_an_apology_ends_the_turn_and_says_what_happens_next() -> None:
+    for why in GivenUp:
+        reply = apology(ENVELOPE, why)
+        assert (reply.envelope_id, reply.last, reply.failed) == ("m1", True, True)
+        assert "Sorry" in reply.text
+        assert "send it again" in reply.text
