@@ -1,0 +1,289 @@
+"""What a setting is worth, where it comes from, and what a wrong one says."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from okos.settings import (
+    Kind,
+    Settings,
+    SettingsError,
+    child_environment,
+    find_config,
+    load_settings,
+    unknown_variables,
+)
+
+CONFIG = Path(__file__).parents[2] / "config" / "okos.toml"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of Okos or OpenAI is set, and the working directory holds no configuration."""
+    for name in os.environ:
+        if name.startswith(("OKOS_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Map every dotted name to its value."""
+    names: dict[str, Any] = {}
+    for name, value in section.items():
+        names |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return names
+
+
+def configure(text: str) -> Path:
+    """Write ./config/okos.toml."""
+    path = Path("config/okos.toml")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_configuration_file_holds_every_setting_with_its_default() -> None:
+    defaults = flat(Settings().model_dump())
+    defaults["home"] = "~/.okos"
+
+    set_in_file = flat(tomllib.loads(CONFIG.read_text(encoding="utf-8")))
+
+    assert set_in_file == {name: value for name, value in defaults.items() if value is not None}
+
+
+def test_the_configuration_file_shows_every_unset_setting_commented_out() -> None:
+    unset = {name for name, value in flat(Settings().model_dump()).items() if value is None}
+    shown = re.sub(r"^# (\w+ = )", r"\1", CONFIG.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    set_in_file = flat(tomllib.loads(CONFIG.read_text(encoding="utf-8")))
+    uncommented = flat(tomllib.loads(shown))
+
+    assert uncommented.keys() - set_in_file.keys() == unset
+
+
+def test_what_the_file_shows_commented_out_is_a_legal_value() -> None:
+    configure(re.sub(r"^# (\w+ = )", r"\1", CONFIG.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+    assert load_settings().burst == 5
+
+
+def test_every_setting_in_the_file_has_a_word_beside_it() -> None:
+    lines = CONFIG.read_text(encoding="utf-8").splitlines()
+
+    assert [
+        line for line in lines if re.match(r"(# )?\w+ = ", line) and not re.search(r"\S\s+# ?\S", line)
+    ] == []
+
+
+def test_with_nothing_set_the_defaults_hold() -> None:
+    assert load_settings() == Settings()
+
+
+def test_the_environment_wins_over_the_file_and_the_caller_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("concurrency = 4\nmax_backlog = 7\nlease_ms = 2000")
+    monkeypatch.setenv("OKOS_CONCURRENCY", "5")
+    monkeypatch.setenv("OKOS_LEASE_MS", "3000")
+
+    settings = load_settings(lease_ms=4000, max_backlog=None)
+
+    assert (settings.concurrency, settings.max_backlog, settings.lease_ms) == (5, 7, 4000)
+
+
+def test_one_value_of_a_section_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("[kinds.photo]\npriority = 2")
+    monkeypatch.setenv("OKOS_KINDS__TEXT__COST", "9")
+    monkeypatch.setenv("OKOS_MODEL__NAME", "small")
+
+    settings = load_settings()
+
+    assert settings.kinds["photo"] == Kind(priority=2, cost=3)
+    assert settings.kinds["text"] == Kind(priority=0, cost=9)
+    assert settings.model == Settings().model.model_copy(update={"name": "small"})
+
+
+def test_a_kind_of_ones_own_can_be_configured_and_an_unknown_one_counts_for_one() -> None:
+    configure("[kinds.voice]\ncost = 4")
+
+    settings = load_settings()
+
+    assert settings.kind("voice") == Kind(cost=4)
+    assert settings.kind("dance") == Kind()
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_REDIS_URL", "")
+
+    assert load_settings().redis_url is None
+
+
+def test_openai_variables_are_used_where_okos_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://openai.test/v1/")
+    monkeypatch.setenv("OKOS_MODEL__API_KEY", "sk-okos")
+
+    model = load_settings().model
+
+    assert model.configured
+    assert model.url == "http://openai.test/v1"
+    assert model.api_key == SecretStr("sk-okos")
+
+
+def test_with_neither_address_nor_key_no_model_is_configured() -> None:
+    assert not Settings().model.configured
+
+
+def test_the_slots_are_dealt_out_evenly() -> None:
+    assert Settings(concurrency=16, worker_processes=3).threads == (6, 5, 5)
+
+
+def test_home_is_absolute_wherever_it_was_written() -> None:
+    assert Settings(home=Path("here")).home == Path("here").absolute()
+    assert Settings(home=Path("~/okos")).home == Path.home() / "okos"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "OKOS_CONCURRENCY",
+            "many",
+            "concurrency is wrong, from the environment variable OKOS_CONCURRENCY: should be a valid integer",
+        ),
+        ("OKOS_CONCURRENCY", "0", "greater than or equal to 1 (it is '0')"),
+        ("OKOS_CONCURRENCY", "1", "concurrency (1) should be at least worker_processes (2)"),
+        ("OKOS_MIN_BACKOFF_MS", "60001", "max_backoff_ms (60000) should be at least min_backoff_ms (60001)"),
+        (
+            "OKOS_KINDS__TEXT__COST",
+            "0",
+            "kinds.text.cost is wrong, from the environment variable OKOS_KINDS__TEXT__",
+        ),
+        ("OKOS_MODEL__TIMEOUT", "3", "there is no setting model.timeout"),
+        ("OKOS_MODEL__TIMEOUT", "3", "did you mean timeout_s?"),
+        ("OKOS_MODEL", "{", "OKOS_MODEL should hold JSON"),
+        ("OKOS_MODEL__BASE_URL", "example.org", "model.base_url is wrong"),
+        ("OKOS_REDIS_URL", "http://localhost", "should begin with redis://, rediss:// or unix://"),
+        ("OKOS_HANDLERS", "my actors", "should be the dotted name of a Python package (it is 'my actors')"),
+        ("OKOS_NAMESPACE", "a:b", "should be a short name of a-z"),
+        ("OPENAI_BASE_URL", "example.org", "from the environment variable OPENAI_BASE_URL"),
+        ("OKOS_CONFIG", "/no/such.toml", "no configuration file /no/such.toml, named by OKOS_CONFIG"),
+    ],
+)
+def test_a_wrong_variable_is_told_in_one_line(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("concurency = 3", "there is no setting concurency, in config/okos.toml; did you mean concurrency?"),
+        ("[model]\nnmae = 'x'", "there is no setting model.nmae, in config/okos.toml; did you mean name?"),
+        ("[kinds.text]\npirority = 1", "kinds.text.pirority, in config/okos.toml; did you mean priority?"),
+        (
+            "lease_ms = 'long'",
+            "the setting lease_ms is wrong, in config/okos.toml: should be a valid integer",
+        ),
+        ("lease_ms = 'x'\nburst = 0", "(and 1 more wrong)"),
+        (
+            "lease_ms = ",
+            "the configuration file config/okos.toml is not TOML: Invalid value (at end of document)",
+        ),
+        ("model = 3", "the setting model is wrong, in config/okos.toml"),
+    ],
+)
+def test_a_wrong_line_of_the_file_is_told_in_one_line(text: str, said: str) -> None:
+    configure(text)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_value_of_the_caller_is_not_blamed_on_the_file() -> None:
+    configure("concurrency = 4")
+
+    with pytest.raises(SettingsError, match=r"concurrency is wrong, as given"):
+        load_settings(concurrency=0)
+
+
+def test_a_file_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("okos.toml").mkdir()
+    monkeypatch.setenv("OKOS_CONFIG", str(Path.cwd()))
+
+    with pytest.raises(SettingsError, match="cannot read the configuration file"):
+        load_settings()
+
+
+def test_the_configuration_may_be_named_by_its_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = configure("concurrency = 3").absolute()
+    monkeypatch.setenv("OKOS_CONFIG", str(path.parent))
+
+    assert find_config() == path
+
+
+def test_no_secret_is_shown_by_the_settings_or_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("[model]\napi_key = ['sk-secret']")
+    settings = Settings(redis_url="redis://:sk-secret@h", model={"api_key": "sk-secret"})  # type: ignore[arg-type] # as read
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    monkeypatch.setenv("OKOS_REDIS_URL", "sk-secret")
+    with pytest.raises(SettingsError) as caught_too:
+        load_settings()
+
+    assert "sk-secret" not in f"{caught.value}{caught_too.value}{settings!r}{settings}"
+
+
+def test_a_child_gets_exactly_the_settings_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("concurrency = 9")
+    monkeypatch.setenv("OKOS_BURST", "2")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    settings = Settings(
+        burst=None,
+        jobs_per_second=0.5,
+        redis_url="unix:///tmp/s",
+        model={"system_prompt": "", "api_key": "k", "stream": False},  # type: ignore[arg-type] # as read from a file
+        kinds={"voice": {"cost": 2}},  # type: ignore[dict-item] # as read from a file
+    )
+
+    environment = child_environment(settings)
+    for name in [name for name in os.environ if name not in environment]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == settings
+
+
+def test_a_child_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG_OF_TEST", "hu")
+
+    assert child_environment(Settings())["LANG_OF_TEST"] == "hu"
+
+
+def test_a_mistyped_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_CONCURENCY", "3")
+    monkeypatch.setenv("OKOS_MODEL__NAME", "x")
+    monkeypatch.setenv("OKOS_CONFIG", "x")
+
+    assert unknown_variables() == ["OKOS_CONCURENCY"]
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().concurrency = 3
