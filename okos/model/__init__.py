@@ -1,0 +1,47 @@
+"""The model that answers: a server with the OpenAI API, or the offline responder when none is configured.
+
+Both take a `Conversation` and stream an answer; how it is spoken on the wire, and which of its failures are
+worth a retry, stays in here. Nothing here knows of envelopes, mailboxes or Dramatiq.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from okos.model.conversation import Conversation, Photo, Said
+from okos.model.failure import ModelBusy, ModelRefused, ModelTold
+from okos.model.offline import OfflineResponder
+
+if TYPE_CHECKING:
+    from okos.model.chat import ChatModel
+    from okos.settings import Model
+
+__all__ = [
+    "Conversation",
+    "ModelBusy",
+    "ModelRefused",
+    "ModelTold",
+    "OfflineResponder",
+    "Photo",
+    "Said",
+    "build_model",
+]
+
+
+def build_model(settings: Model) -> ChatModel | OfflineResponder:
+    """Make the model that the settings ask for: with neither an address nor a key, the offline responder."""
+    if not settings.configured:
+        return OfflineResponder()
+    api_key = "" if settings.api_key is None else settings.api_key.get_secret_value().strip()
+    if not api_key.isascii():
+        raise ModelRefused("the setting model.api_key holds characters that no key has")
+    from okos.model.chat import ChatModel  # noqa: PLC0415 - the SDK takes 0.4 s to import: only for who needs it
+
+    return ChatModel(
+        base_url=settings.url,
+        api_key=api_key or None,
+        name=settings.name,
+        stream=settings.stream,
+        timeout_ms=round(settings.timeout_s * 1000),
+        first_piece_timeout_ms=round(settings.first_token_timeout_s * 1000),
+    )

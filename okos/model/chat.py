@@ -1,0 +1,191 @@
+"""The client of a server with the OpenAI API: `chat.completions`, streaming unless told otherwise.
+
+It never repeats a failed request: the queue retries, in the user's order. Only it and `verdict` know the SDK.
+An answer counts only with a finish reason: a stream that just ends is half an answer, and half an answer is a
+failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import openai
+
+from okos.model.failure import ModelBusy, ModelTold, TooLong
+from okos.model.photo import for_model
+from okos.model.verdict import FILTERED, verdict
+from okos.model.wire import messages
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+    from openai.types.chat.chat_completion_chunk import ChoiceDelta
+
+    from okos.model.conversation import Conversation
+
+    # A piece of text, and why the answer ended with it; None while it goes on.
+    _Parts = AsyncGenerator[tuple[str, str | None]]
+
+# Servers on one's own machine need no key, but the SDK does.
+_NO_KEY = "none"
+_CUT_OFF = "\n\n[…] (The model stopped here: its limit on the length of an answer.)"
+_CONNECT_TIMEOUT_S = 10.0
+# How long to wait for the end mark once the answer is complete; it only saves the next one a handshake.
+_END_MARK_TIMEOUT_S = 1.0
+
+
+class ChatModel:
+    """One model of one server. The connection pool is made on the event loop that first asks.
+
+    Args:
+        base_url: Address of the API, `/v1` included.
+        api_key: None for a server that needs none.
+        name: The model to ask for.
+        stream: Whether to have the answer in pieces; False for servers that cannot.
+        timeout_ms: The longest silence within an answer; without streaming, the longest wait for it.
+        first_piece_timeout_ms: The longest silence before the first piece of an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str | None,
+        name: str,
+        stream: bool,
+        timeout_ms: int,
+        first_piece_timeout_ms: int,
+    ) -> None:
+        self._base_url = base_url
+        self._api_key = api_key or _NO_KEY
+        self._name = name
+        self._streams = stream
+        self._timeout_s = timeout_ms / 1000
+        self._first_piece_timeout_s = first_piece_timeout_ms / 1000
+        self._client: openai.AsyncOpenAI | None = None
+        # One photo at a time: decoding a large one takes hundreds of megabytes.
+        self._looking = asyncio.Lock()
+
+    async def stream(self, conversation: Conversation) -> AsyncGenerator[str]:
+        """Ask, and give the answer piece by piece; without streaming, in one piece.
+
+        Closing the iterator closes the connection, so that the server stops writing what nobody reads.
+
+        Raises:
+            ModelBusy: Asking again later may help.
+            ModelRefused: Only the operator can help.
+            ModelTold: This message cannot be answered; the user is to be told why.
+        """
+        photo = await self._photo(conversation)
+        said_anything = False
+        while True:
+            try:
+                async with contextlib.aclosing(self._answer(conversation, photo)) as answer:
+                    async for text in answer:
+                        said_anything = True
+                        yield text
+            except TooLong:
+                if said_anything or not conversation.earlier:
+                    raise
+                # A short question must not fail for what was said long ago.
+                conversation = conversation.forgetting_half()
+            else:
+                return
+
+    async def aclose(self) -> None:
+        """Close the connections; asking again opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _photo(self, conversation: Conversation) -> tuple[str, bytes] | None:
+        photo = conversation.latest.photo
+        if photo is None:
+            return None
+        async with self._looking:
+            return await asyncio.to_thread(for_model, photo.content)
+
+    async def _answer(
+        self, conversation: Conversation, photo: tuple[str, bytes] | None
+    ) -> AsyncGenerator[str]:
+        written = messages(conversation, photo)
+        finished, said_anything = None, False
+        try:
+            parts = self._streamed(written) if self._streams else self._whole(written)
+            async with contextlib.aclosing(parts):
+                async for text, finish in parts:
+                    finished = finish or finished
+                    if text:
+                        said_anything = said_anything or not text.isspace()
+                        yield text
+        except openai.OpenAIError as error:
+            raise verdict(error, with_photo=photo is not None) from error
+        except TimeoutError as error:
+            raise ModelBusy("the model fell silent") from error
+        except (ValueError, AttributeError, TypeError, LookupError) as error:
+            # The SDK builds its objects without checking them, so nonsense shows only when it is read.
+            raise ModelBusy(f"the model's server sent what is no answer: {type(error).__name__}") from error
+        if finished is None:
+            raise ModelBusy("the model broke off in the middle of its answer")
+        if finished == "content_filter":
+            raise ModelTold("stopped by the model's content filter in its answer", told=FILTERED)
+        if not said_anything:
+            raise ModelBusy("the model finished without a word")
+        if finished == "length":
+            yield _CUT_OFF
+
+    async def _streamed(self, written: list[ChatCompletionMessageParam]) -> _Parts:
+        now_s = asyncio.get_running_loop().time
+        deadline_s = now_s() + self._first_piece_timeout_s
+        async with asyncio.timeout_at(deadline_s):
+            stream = await self._connected().chat.completions.create(
+                model=self._name, messages=written, stream=True
+            )
+        try:
+            while True:
+                async with asyncio.timeout_at(deadline_s):
+                    chunk = await anext(stream, None)
+                if chunk is None:
+                    return
+                deadline_s = now_s() + self._timeout_s
+                for choice in chunk.choices[:1]:
+                    # Some servers end with a null delta, whatever its type says.
+                    delta: ChoiceDelta | None = choice.delta
+                    yield (delta and (delta.content or delta.refusal)) or "", choice.finish_reason
+                    if choice.finish_reason:
+                        await _read_to_the_end(stream)
+                        return
+        finally:
+            await stream.close()
+
+    async def _whole(self, written: list[ChatCompletionMessageParam]) -> _Parts:
+        async with asyncio.timeout(self._timeout_s):
+            completion = await self._connected().chat.completions.create(
+                model=self._name, messages=written, stream=False
+            )
+        choice = completion.choices[0]
+        yield choice.message.content or choice.message.refusal or "", choice.finish_reason
+
+    def _connected(self) -> openai.AsyncOpenAI:
+        if self._client is None:
+            self._client = openai.AsyncOpenAI(
+                base_url=self._base_url,
+                api_key=self._api_key,
+                max_retries=0,
+                # The silences are measured above: a sign of life is not yet a piece of an answer.
+                timeout=openai.Timeout(
+                    max(self._timeout_s, self._first_piece_timeout_s) + 1, connect=_CONNECT_TIMEOUT_S
+                ),
+            )
+        return self._client
+
+
+async def _read_to_the_end(stream: openai.AsyncStream[ChatCompletionChunk]) -> None:
+    """Read what follows the finish (usage, the end mark), so that the connection can be used again."""
+    with contextlib.suppress(TimeoutError, openai.OpenAIError, ValueError):
+        async with asyncio.timeout(_END_MARK_TIMEOUT_S):
+            async for _ in stream:
+                pass

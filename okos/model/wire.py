@@ -1,0 +1,50 @@
+"""A conversation as the OpenAI API writes it. Pure: what is sent can be read off a test."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
+
+    from okos.model.conversation import Conversation, Said
+
+
+def messages(conversation: Conversation, photo: tuple[str, bytes] | None) -> list[ChatCompletionMessageParam]:
+    """Write a conversation as `messages`.
+
+    Args:
+        conversation: What to write; of its photos only the latest is sent.
+        photo: The MIME type and the bytes of the latest photo as a model takes them; None without one.
+    """
+    written: list[ChatCompletionMessageParam] = []
+    if conversation.system:
+        written.append({"role": "system", "content": conversation.system})
+    written += [_said(said) for said in conversation.earlier]
+    if photo is None:
+        return [*written, _said(conversation.latest)]
+    mime, content = photo
+    url = f"data:{mime};base64,{base64.b64encode(content).decode()}"
+    return [
+        *written,
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": sendable(conversation.latest.text)},
+                {"type": "image_url", "image_url": {"url": url}},
+            ],
+        },
+    ]
+
+
+def sendable(text: str) -> str:
+    """Mend what UTF-8 cannot hold: halves of a character that meet are joined, lone ones replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _said(said: Said) -> ChatCompletionMessageParam:
+    text = sendable(said.text)
+    if said.role == "assistant":
+        return {"role": "assistant", "content": text}
+    return {"role": "user", "content": text}
