@@ -2,9 +2,9 @@
 
 A value comes from, the first that has one: what the caller gives (a command's option); an environment
 variable (`OKOS_CONCURRENCY`, `OKOS_MODEL__NAME`: two underscores step into a section); the configuration file
-(the one that `OKOS_CONFIG` names, else ./config/okos.toml when there is one); for the model's key and address
-`OPENAI_API_KEY` and `OPENAI_BASE_URL`; the default below. config/okos.toml shows all of them; a test keeps the
-two equal.
+(what `OKOS_CONFIG` names, else ./config/okos.toml when there is one); for the model's key and address
+`OPENAI_API_KEY` and `OPENAI_BASE_URL`; the default below. config/okos.toml shows all of them; a test keeps
+the two equal.
 
 This is the only module that reads the environment, and it does so only when called: `Settings(...)` itself
 takes nothing but its arguments and the defaults. It imports nothing of Okos but the errors.
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the arguments alone: `load_settings` merges the sources, and so can say where a value is from."""
+        """Take the arguments alone: `load_settings` merges the sources, to say where a value is from."""
         return (init_settings,)
 
     @field_validator("home")
