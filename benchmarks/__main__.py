@@ -1,6 +1,7 @@
 """The command line: `python -m benchmarks` measures everything; `--quick` only proves that the harness works.
 
-Tables go to stdout (or JSON with `--json`), progress to stderr. A full run also writes results.json here.
+Tables go to stdout (or JSON with `--json`), progress to stderr. A full run also writes them down beside this
+file: results.json, and the results in README.md.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from benchmarks.contestant import CONTESTANTS
 from benchmarks.measure import Drain, Latency, Result, Workload, drain, drain_bare, latency, median_of
 from benchmarks.report import Report, describe_machine
 
-_RESULTS = Path(__file__).parent / "results.json"
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drains=tuple(drains),
         latencies=tuple(latencies),
     )
-    as_json = json.dumps(report.as_json(), indent=2)
-    print(as_json if args.json else report.as_markdown())
+    print(_as_json(report) if args.json else report.as_markdown())
     is_whole = not args.quick and not args.only and args.contestants == list(CONTESTANTS)
     if is_whole:
-        _RESULTS.write_text(as_json + "\n", encoding="utf-8")
+        _write_down(report)
     return 1 if sum(drain.missing for drain in drains) + sum(latency.missing for latency in latencies) else 0
 
 
@@ -105,6 +105,19 @@ def _measure(plan: Plan, contestants: Sequence[str], only: str | None) -> tuple[
         [median_of(rounds) for rounds in zip(*drains, strict=True)],
         [median_of(rounds) for rounds in zip(*latencies, strict=True)],
     )
+
+
+def _as_json(report: Report) -> str:
+    return json.dumps(report.as_json(), indent=2)
+
+
+def _write_down(report: Report) -> None:
+    """Put the figures beside this file: all of them as JSON, and as tables between the marks in the page."""
+    (_HERE / "results.json").write_text(_as_json(report) + "\n", encoding="utf-8")
+    page = _HERE / "README.md"
+    before, begin, rest = page.read_text(encoding="utf-8").partition("<!-- results -->\n")
+    _, end, after = rest.partition("<!-- end of results -->\n")
+    page.write_text(f"{before}{begin}{report.as_markdown()}\n{end}{after}", encoding="utf-8")
 
 
 def _told(result: Result) -> Result:

@@ -13,6 +13,8 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.rate_limits import ConcurrentRateLimiter
 from dramatiq.rate_limits.backends import RedisBackend
 
+from okos.mailbox import MailboxBroker
+
 Handler = Callable[[int, int, int], None]
 """What an actor runs: the user, the message's number among the user's, how long to sleep in ms."""
 
@@ -35,8 +37,6 @@ def _connect_stock(url: str) -> dramatiq.Broker:
 
 
 def _connect_okos(url: str) -> dramatiq.Broker:
-    from okos.mailbox import MailboxBroker
-
     return MailboxBroker(url=url)
 
 
