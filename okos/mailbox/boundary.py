@@ -1,0 +1,78 @@
+"""The engine's own two places in the middleware list: the first hook and the last one around a run.
+
+`Lifecycle` stands first: it boots and stops the engine with Dramatiq's worker. `RunBoundary` stands last, next to the
+actor: it opens the run that effects are collected in, and closes the door to interrupts the moment the actor is done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.middleware import Middleware, Shutdown
+
+from okos.mailbox.decision import Release
+from okos.mailbox.delivery import Delivery, enter
+from okos.mailbox.heartbeat import LeaseLost
+
+if TYPE_CHECKING:
+    from dramatiq import Broker, Worker
+    from dramatiq.broker import MessageProxy
+
+    from okos.mailbox.broker import MailboxBroker
+
+
+class Lifecycle(Middleware):
+    """Boots and stops the engine with Dramatiq's worker."""
+
+    def __init__(self, owner: MailboxBroker) -> None:
+        self._owner = owner
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Learn how many threads there are, before the first consumer comes."""
+        del broker
+        self._owner.boot(worker)
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """Stop claiming at once, let running handlers end within the grace, give back the rest."""
+        del broker
+        self._owner.drain(worker)
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """Write what has ended and stop the engine's threads."""
+        del broker, worker
+        self._owner.stop_engine()
+
+
+class RunBoundary(Middleware):
+    """Opens and closes a run, on the thread that runs it."""
+
+    def __init__(self, owner: MailboxBroker) -> None:
+        self._owner = owner
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Open the run just before the actor starts."""
+        if isinstance(message, Delivery):
+            message.time_limit_ms = self._owner.time_limit_ms(broker, message)
+            enter(message)
+            message.begin()
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,  # Any: whatever the actor returned
+        exception: BaseException | None = None,
+    ) -> None:
+        """Close the run before any other middleware sees its end."""
+        del broker, result
+        if isinstance(message, Delivery):
+            message.end()
+            if exception is not None and message.interrupted_by in (Shutdown, LeaseLost):
+                message.decision = Release()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Close a run that a middleware skipped."""
+        del broker
+        if isinstance(message, Delivery):
+            message.end()

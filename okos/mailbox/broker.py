@@ -1,0 +1,360 @@
+"""`MailboxBroker`: a Dramatiq broker whose queues are made of mailboxes, run by the stock `dramatiq` command.
+
+Publishing goes straight to the server; consuming goes through the engine of this OS process (`engine.py`). What a
+handler enqueues during its run is an effect: written by the settle that ends the run, or not at all.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.broker import Broker, Consumer, MessageProxy
+from dramatiq.errors import QueueJoinTimeout
+from dramatiq.middleware import (
+    AgeLimit,
+    AsyncIO,
+    Callbacks,
+    Middleware,
+    Pipelines,
+    Retries,
+    Shutdown,
+    ShutdownNotifications,
+    TimeLimit,
+)
+
+from okos.mailbox.boundary import Lifecycle, RunBoundary
+from okos.mailbox.consumer import MailboxConsumer
+from okos.mailbox.delivery import current_run
+from okos.mailbox.engine import Engine
+from okos.mailbox.errors import MailboxFull
+from okos.mailbox.heartbeat import report
+from okos.mailbox.heartbeat import sweep as run_sweep
+from okos.mailbox.options import EngineOptions
+from okos.mailbox.policy import (
+    HistoryPolicy,
+    Policy,
+    RatePolicy,
+    RetryPolicy,
+    ShutdownPolicy,
+    TimePolicy,
+    WindowPolicy,
+)
+from okos.mailbox.preview import Previews, PreviewSender
+from okos.mailbox.publication import prepare
+from okos.mailbox.shelf import Shelf
+from okos.mailbox.stats import Stats, WorkerSeen, read_stats
+from okos.mailbox.store import Store
+from okos.mailbox.waiting import wait_until
+
+if TYPE_CHECKING:
+    import dramatiq
+    from dramatiq import Worker
+
+#: Stock middlewares that would break a promise of the engine, and what stands in their place.
+REFUSED: dict[type[Middleware], str] = {
+    Retries: "okos.middleware.Retry (it keeps the mailbox's order and loses nothing in an outage)",
+    TimeLimit: "okos.middleware.TimeLimit (it also reaches coroutines, and gives hung threads up)",
+    AsyncIO: "okos.middleware.EventLoop",
+    ShutdownNotifications: "okos.middleware.Shutdown",
+}
+
+MIN_LEASE_MS = 300
+PRUNE_MOST = 1000
+
+
+class MailboxBroker(Broker):
+    """Messages of one mailbox run one after the other, in the order in which they were sent; mailboxes run side by side.
+
+    A message names its mailbox by the option `mailbox`; one without is alone. Other options of a message:
+    `cost` (of the rate limit, default 1), `priority` (below 0 high, above 0 low), `delay` (joins its mailbox when due),
+    `hold` (ms; takes its place now, starts later), `dedup_id`, `max_backlog`, `expires` (ms), `on_dead` (a message).
+
+    Args:
+        url: The Redis or Valkey server (7.0 or newer): `redis://`, `rediss://` or `unix://`.
+        namespace: Every key is under this name, as one hash tag.
+        lease_ms: A running message whose process shows no sign of life for this long is run again elsewhere.
+        middleware: The whole list, or None for the default one: strict order, no rate limit, three retries.
+        max_stalls: A message whose process ended this many times while running it becomes a dead letter.
+
+    Raises:
+        ValueError: The URL cannot be read, or a number is out of range.
+        TypeError: A stock middleware is given that the engine replaces; says by what.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "okos",
+        lease_ms: int = 15_000,
+        middleware: list[Middleware] | None = None,
+        max_stalls: int = 2,
+    ) -> None:
+        if lease_ms < MIN_LEASE_MS:
+            raise ValueError(f"lease_ms must be at least {MIN_LEASE_MS}, not {lease_ms}")
+        if max_stalls < 1:
+            raise ValueError(f"max_stalls must be at least 1, not {max_stalls}")
+        if not namespace or set("{}") & set(namespace):
+            raise ValueError(f"namespace must be a text without braces that is not empty, not {namespace!r}")
+        self.url = url
+        self.namespace = namespace
+        self.store = Store(url, namespace)
+        self.shelf = Shelf(self.store)
+        self._lease_ms = lease_ms
+        self._max_stalls = max_stalls
+        self._engine: Engine | None = None
+        self._engine_lock = threading.Lock()
+        self._previews: PreviewSender | None = None
+        super().__init__(middleware=[])
+        self.queues: dict[str, None] = {}
+        self.actor_options |= {"mailbox", "max_backlog", "hold", "expires", "dedup_ttl"}
+        self._boundary = RunBoundary(self)
+        self.middleware = [Lifecycle(self), self._boundary]
+        for one in default_middleware() if middleware is None else middleware:
+            self.add_middleware(one)
+
+    # -- Dramatiq's side ---------------------------------------------------------------------------------------------
+
+    def add_middleware(
+        self,
+        middleware: Middleware,
+        *,
+        before: type[Middleware] | None = None,
+        after: type[Middleware] | None = None,
+    ) -> None:
+        """Add a middleware; the engine's own boundary stays the last, next to the actor."""
+        for refused, instead in REFUSED.items():
+            if type(middleware) is refused:
+                raise TypeError(f"dramatiq's {refused.__name__} does not go with MailboxBroker: use {instead}")
+        super().add_middleware(middleware, before=before, after=after)
+        self.middleware.remove(self._boundary)
+        self.middleware.append(self._boundary)
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue. There are no delay queues: what is delayed waits in the server."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues[queue_name] = None
+            self.emit_after("declare_queue", queue_name)
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        """Put a message into its mailbox; inside a handler's run, with the ack that ends the run.
+
+        Args:
+            message: Sending the same message (the same id) again changes nothing.
+            delay: Milliseconds until it joins its mailbox.
+
+        Returns:
+            The message as it was accepted.
+
+        Raises:
+            MailboxFull: Its mailbox holds `max_backlog` messages.
+            BadMessage: An option has a value that cannot be kept.
+            StoreUnavailable: No answer; the message may have been accepted, and may be sent again.
+        """
+        run = current_run()
+        if run is not None:
+            message = message.copy(message_id=run.next_id())
+        self.emit_before("enqueue", message, delay)
+        actor = self.actors.get(message.actor_name)
+        publication = prepare(
+            message,
+            delay_ms=delay or 0,
+            actor_options=None if actor is None else actor.options,
+            actor_priority=0 if actor is None else actor.priority,
+        )
+        if run is not None:
+            run.publish(publication)
+        else:
+            outcome, _ = self.store.publish(publication)
+            if outcome == "full":
+                raise MailboxFull(
+                    f"mailbox {publication.mailbox!r} holds {publication.max_backlog} messages already; "
+                    f"message {message.message_id} was not accepted"
+                )
+        self.emit_after("enqueue", message, delay)
+        return message
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> Consumer:
+        """Get the iterator over a queue's messages in this OS process."""
+        with self._engine_lock:
+            if self._engine is None:
+                self._engine = self._new_engine(threads=prefetch, worker=None)
+        return MailboxConsumer(self._engine, queue_name, timeout)
+
+    def flush_all(self) -> None:
+        """Delete every message and all that is kept about them. For tests."""
+        self.store.delete_all()
+
+    def join(self, queue_name: str, *, timeout: int | None = None) -> None:
+        """Wait until nothing waits or runs, in any queue. For tests.
+
+        Raises:
+            QueueJoinTimeout: It took longer than `timeout` ms.
+        """
+        del queue_name
+
+        def is_empty() -> bool:
+            stats = self.stats()
+            return stats.waiting == 0 and stats.running == 0
+
+        if not wait_until(is_empty, timeout_s=None if timeout is None else timeout / 1000):
+            raise QueueJoinTimeout("messages were still waiting or running")  # type: ignore[no-untyped-call]  # Dramatiq's
+
+    def close(self) -> None:
+        """Stop what this broker runs in this OS process and close its connections."""
+        self.stop_engine()
+        if self._previews is not None:
+            self._previews.close()
+            self._previews = None
+        self.store.close()
+
+    # -- what an operator and Okos' own parts ask --------------------------------------------------------------------
+
+    def stats(self) -> Stats:
+        """Count what the engine holds.
+
+        Raises:
+            StoreUnavailable: The server does not answer.
+        """
+        return read_stats(self.store.call("stats"))[0]
+
+    def workers(self) -> list[WorkerSeen]:
+        """Return the worker processes that gave a sign of life within two heartbeats."""
+        fresh_ms = 2 * self._lease_ms // 3 + 1000
+        return [worker for worker in read_stats(self.store.call("stats"))[1] if worker.seen_ms_ago <= fresh_ms]
+
+    def sweep(self) -> None:
+        """Look for stalled, due and expired messages now, whoever else does."""
+        _, stalled, expired = run_sweep(self._new_engine_view(), turn_ms=0)
+        report(stalled, expired)
+
+    def prune(self) -> int:
+        """Delete history that is older than it is kept for, up to a bound; returns how many messages went."""
+        history = self.options().history
+        done, dead = self.store.call("prune", history.done_age_ms, history.dead_age_ms, PRUNE_MOST)
+        return int(done) + int(dead)
+
+    def ping(self) -> None:
+        """Ask the server for an answer.
+
+        Raises:
+            StoreUnavailable: There was none.
+        """
+        self.store.ping()
+
+    def read(self, name: str) -> bytes | None:
+        """Read a stored value; None when there is none."""
+        return self.shelf.read(name)
+
+    def read_list(self, name: str) -> list[bytes]:
+        """Read a stored list, oldest first."""
+        return self.shelf.read_list(name)
+
+    def write(self, name: str, value: bytes, *, ttl_ms: int) -> None:
+        """Store a value now, outside of any run's settle."""
+        self.shelf.write(name, value, ttl_ms=ttl_ms)
+
+    def preview(self, channel: str, payload: bytes) -> None:
+        """Show something on its way to whoever listens now. Never waits, never fails, may be lost."""
+        if self._previews is None:
+            with self._engine_lock:
+                if self._previews is None:
+                    self._previews = PreviewSender(self.store)
+        self._previews.send(channel, payload)
+
+    def previews(self, channel: str) -> Previews:
+        """Listen to previews: a context manager that gives an iterator of payloads, None after each quiet second."""
+        return Previews(self.store, channel)
+
+    # -- the engine in this OS process -------------------------------------------------------------------------------
+
+    def options(self) -> EngineOptions:
+        """Gather what the middlewares decided."""
+        options = EngineOptions(lease_ms=self._lease_ms, max_stalls=self._max_stalls)
+        for middleware in self.middleware:
+            policy: Policy | None = getattr(middleware, "policy", None)
+            match policy:
+                case WindowPolicy():
+                    options = replace(options, window=policy)
+                case RatePolicy():
+                    options = replace(options, rate=policy)
+                case HistoryPolicy():
+                    options = replace(options, history=policy)
+                case RetryPolicy():
+                    options = replace(options, retry=policy)
+                case TimePolicy():
+                    options = replace(options, time=policy)
+                case ShutdownPolicy():
+                    options = replace(options, shutdown=policy)
+                case _:
+                    pass
+        return options
+
+    def time_limit_ms(self, broker: Broker, message: MessageProxy) -> float:
+        """Say how long this message's handler may run: its own option, its actor's, or the policy's."""
+        actor = broker.actors.get(message.actor_name)
+        limit = message.options.get("time_limit") or (actor and actor.options.get("time_limit"))
+        return float(limit or self.options_now().time.time_limit_ms)
+
+    def options_now(self) -> EngineOptions:
+        """Return the options of the running engine, or what they would be."""
+        return self.options() if self._engine is None else self._engine.options
+
+    def boot(self, worker: Worker) -> None:
+        """Make the engine for Dramatiq's worker and write the policy where every transition reads it."""
+        with self._engine_lock:
+            self._engine = self._new_engine(threads=worker.worker_threads, worker=worker)
+
+    def drain(self, worker: Worker) -> None:
+        """Stop claiming and let what runs end; threads that do not come back are left behind."""
+        engine = self._engine
+        if engine is not None:
+            engine.drain(engine.options.shutdown.grace_ms / 1000, Shutdown)
+            for thread in engine.hung_threads():
+                if thread in worker.workers:
+                    worker.workers.remove(thread)
+
+    def stop_engine(self) -> None:
+        """Stop the engine of this OS process, if there is one."""
+        with self._engine_lock:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def _new_engine(self, *, threads: int, worker: Worker | None) -> Engine:
+        return Engine(self.store, self.options(), threads=threads, worker=worker)
+
+    def _new_engine_view(self) -> _View:
+        return _View(self.store, self.options_now())
+
+
+class _View:
+    """What the sweep needs of an engine, without one running."""
+
+    def __init__(self, store: Store, options: EngineOptions) -> None:
+        self.id = "operator"
+        self.store = store
+        self.options = options
+
+
+def default_middleware() -> list[Middleware]:
+    """Return what a broker has when nothing else is said."""
+    # The middlewares import the policies of this package: they are looked up when a broker is made.
+    from okos.middleware import EventLoop, RateLimit, Retry, UserMutex  # noqa: PLC0415
+    from okos.middleware import Shutdown as Grace  # noqa: PLC0415
+    from okos.middleware import TimeLimit as Limit  # noqa: PLC0415
+
+    return [
+        UserMutex(),
+        RateLimit(),
+        AgeLimit(),
+        Limit(),
+        Grace(),
+        EventLoop(),
+        Callbacks(),
+        Pipelines(),
+        Retry(),
+    ]

@@ -1,0 +1,92 @@
+"""What Dramatiq's consumer thread of one queue holds: an iterator over what the engine claimed for that queue.
+
+It never touches the network, so it never raises: outages are the pump's, and a consumer that raised would be asleep
+for three seconds each time.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from queue import Empty
+from typing import TYPE_CHECKING, cast
+
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.errors import ActorNotFound
+
+from okos.mailbox.decision import Ack, Dead, Decision, Release, Retry
+from okos.mailbox.delivery import Delivery, enter
+from okos.mailbox.policy import RetryPolicy, backoff_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from okos.mailbox.engine import Engine
+
+TRACE_FRAMES = 30
+
+
+def describe_error(exception: BaseException) -> tuple[str, str]:
+    """Return an exception as one line and as a traceback."""
+    trace = "".join(traceback.format_exception(type(exception), exception, exception.__traceback__, limit=TRACE_FRAMES))
+    return f"{type(exception).__name__}: {exception}"[:2000], trace[:20_000]
+
+
+def decide(delivery: Delivery, policy: RetryPolicy) -> Decision:
+    """Decide for a message about which no middleware has: fail closed, an error nobody judged is run again."""
+    if delivery.decision is not None:
+        return delivery.decision
+    exception = delivery.exception
+    if exception is not None and (not delivery.failed or isinstance(exception, ActorNotFound)):
+        # An unknown actor is met while old and new workers run side by side: another worker may know it.
+        error, trace = describe_error(exception)
+        retries = delivery.claimed.retries
+        if policy.max_retries is None or retries < policy.max_retries:
+            delay_ms = backoff_ms(
+                retries,
+                min_backoff=policy.min_backoff,
+                max_backoff=policy.max_backoff,
+                spread=random.random(),
+            )
+            return Retry(delay_ms, error, trace)
+        return Dead(error, trace)
+    if delivery.failed:
+        error, trace = ("rejected", "") if exception is None else describe_error(exception)
+        return Dead(error, trace)
+    return Ack()
+
+
+class MailboxConsumer(Consumer):
+    """Hands out the messages of one queue and takes back how they ended."""
+
+    def __init__(self, engine: Engine, queue: str, timeout_ms: int) -> None:
+        self._engine = engine
+        self._inbox = engine.consume(queue)
+        self._timeout_s = timeout_ms / 1000
+
+    def __next__(self) -> MessageProxy | None:
+        """Wait for the next message, for the worker's timeout at most."""
+        try:
+            delivery = self._inbox.get(timeout=self._timeout_s)
+        except Empty:
+            return None
+        if self._engine.stopping:
+            self._engine.finish(delivery, Release(started=False))
+            return None
+        return delivery
+
+    def ack(self, message: MessageProxy) -> None:
+        """Write how a message ended; returns at once."""
+        delivery = cast("Delivery", message)
+        decision = decide(delivery, self._engine.options.retry)
+        enter(None)
+        self._engine.finish(delivery, decision)
+
+    def nack(self, message: MessageProxy) -> None:
+        """Bury a message, unless a middleware decided otherwise."""
+        self.ack(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Give back what Dramatiq had in memory and did not start."""
+        for message in messages:
+            self._engine.finish(cast("Delivery", message), Release(started=False))

@@ -1,0 +1,136 @@
+"""A claimed message on its way through Dramatiq: the message proxy that carries its token, its lease and its decision."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.broker import MessageProxy
+from dramatiq.middleware import Interrupt, raise_thread_exception
+
+from okos.mailbox.effect import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import dramatiq
+
+    from okos.mailbox.decision import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What the claim script says of one started message.
+
+    Attributes:
+        attempt: 1 for the first run.
+        waited_ms: From its publication to its claim.
+        suspect: A process has died while running it; this process holds no other suspect.
+    """
+
+    id: str
+    token: str
+    body: bytes
+    mailbox: str
+    attempt: int
+    retries: int
+    stalls: int
+    waited_ms: int
+    suspect: bool
+
+
+class Delivery(MessageProxy):
+    """A message in the hands of this OS process, until its settle is confirmed.
+
+    The worker thread that runs it, the heartbeat and whoever interrupts it meet here; `_lock` orders them.
+    """
+
+    def __init__(self, message: dramatiq.Message[Any], claimed: Claimed, *, deadline: float) -> None:
+        super().__init__(message)
+        self.claimed = claimed
+        self.decision: Decision | None = None
+        self.run = Run(message_id=claimed.id, mailbox=claimed.mailbox, token=claimed.token, attempt=claimed.attempt)
+        #: `time.monotonic()` until which the lease holds for sure: counted from before the claim or renewal was sent.
+        self.deadline = deadline
+        self.lost = False
+        self.ended = False
+        self.abandoned = False
+        self.started_at: float | None = None
+        self.time_limit_ms = float("inf")
+        self.interrupted_by: type[Interrupt] | None = None
+        self.cancel_task: Callable[[], object] | None = None
+        self._thread_id: int | None = None
+        self.thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What the handler raised, while Dramatiq is still looking after this message."""
+        return self._exception
+
+    def stuff_exception(self, exception: BaseException) -> None:
+        """Remember what the handler raised; what is enqueued from here on is the policy's."""
+        super().stuff_exception(exception)
+        self.run.handler_failed()
+
+    def holds(self) -> bool:
+        """Say whether this attempt may start: its token is not lost and its lease has not run out. Local and free."""
+        return not self.lost and not self.ended and time.monotonic() < self.deadline
+
+    def begin(self) -> None:
+        """Mark that the handler starts on this thread."""
+        with self._lock:
+            self.started_at = time.monotonic()
+            self._thread_id = threading.get_ident()
+            self.thread = threading.current_thread()
+
+    def end(self) -> None:
+        """Mark that the handler has ended; from here on nobody interrupts its thread."""
+        with self._lock:
+            self._thread_id = None
+            self.cancel_task = None
+
+    def is_running(self) -> bool:
+        """Say whether the handler is on its thread now."""
+        return self._thread_id is not None
+
+    def interrupt(self, reason: type[Interrupt]) -> bool:
+        """Stop the handler: cancel its coroutine, or raise `reason` in its thread. Once; False if it does not run."""
+        with self._lock:
+            if self._thread_id is None or self.interrupted_by is not None:
+                return False
+            self.interrupted_by = reason
+            if self.cancel_task is not None:
+                self.cancel_task()
+            else:
+                raise_thread_exception(self._thread_id, reason)  # type: ignore[no-untyped-call]  # Dramatiq's
+            return True
+
+    def runs_coroutine(self, cancel: Callable[[], object] | None) -> None:
+        """Say how to cancel the coroutine that the handler's thread waits for; None when it waits no longer."""
+        with self._lock:
+            self.cancel_task = cancel
+            if cancel is not None and self.interrupted_by is not None:
+                cancel()
+
+
+_current: ContextVar[Delivery | None] = ContextVar("okos_delivery", default=None)
+
+
+def enter(delivery: Delivery | None) -> None:
+    """Make `delivery` the one that this thread runs, or none."""
+    _current.set(delivery)
+
+
+def current_delivery() -> Delivery | None:
+    """Return the delivery whose handler this code belongs to; None outside one. Coroutines of the run see it too."""
+    return _current.get()
+
+
+def current_run() -> Run | None:
+    """Return the run that this code belongs to; None outside a handler."""
+    delivery = _current.get()
+    return None if delivery is None else delivery.run

@@ -1,0 +1,164 @@
+"""What a handler wants done, collected during its run and written by the settle that ends it: all of it, or nothing.
+
+A run keeps two lists. The handler's effects are committed with an ack, the policy's (an apology, a follow-up on
+failure) with a burial. A retry, a release or a lost lease commits neither: the next attempt makes its own, with the
+same ids, for an id is derived from the message and the effect's number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from okos.mailbox.errors import BadMessage
+from okos.mailbox.publication import MOST_NAME_BYTES, Publication, prepare
+
+if TYPE_CHECKING:
+    import dramatiq
+
+MOST_EFFECTS = 256
+MOST_EFFECT_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Enqueue a message."""
+
+    publication: Publication
+
+    def argv(self) -> list[bytes | str | int | float]:
+        """Return the effect as the settle script reads it."""
+        return ["publish", *self.publication.argv()]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Append to a stored list, of which the last `keep` values stay; the list ends `ttl_ms` after its last change."""
+
+    name: str
+    value: bytes
+    keep: int
+    ttl_ms: int
+
+    def argv(self) -> list[bytes | str | int | float]:
+        """Return the effect as the settle script reads it."""
+        return ["append", self.name, self.value, self.keep, self.ttl_ms]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Replace a stored value, which ends after `ttl_ms`."""
+
+    name: str
+    value: bytes
+    ttl_ms: int
+
+    def argv(self) -> list[bytes | str | int | float]:
+        """Return the effect as the settle script reads it."""
+        return ["put", self.name, self.value, self.ttl_ms]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a stored value or list."""
+
+    name: str
+
+    def argv(self) -> list[bytes | str | int | float]:
+        """Return the effect as the settle script reads it."""
+        return ["delete", self.name]
+
+
+Effect = Publish | Append | Put | Delete
+
+
+def derived_id(message_id: str, epoch: int, purpose: str, index: int) -> str:
+    """Name the effect number `index` of a run: the same for every attempt of the same message."""
+    seed = "\x00".join([message_id, str(epoch), purpose, str(index)])
+    return hashlib.sha256(seed.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class Run:
+    """One attempt as its handler sees it. Found by `okos.mailbox.current_run()`; not for use after the handler has ended.
+
+    Attributes:
+        attempt: 1 for the first run; stalls and releases do not count.
+        token: The right of this attempt; a preview carries it, so that an older attempt's are told apart.
+    """
+
+    def __init__(self, *, message_id: str, mailbox: str, token: str, attempt: int, epoch: int = 0) -> None:
+        self.message_id = message_id
+        self.mailbox = mailbox
+        self.token = token
+        self.attempt = attempt
+        self.cost: float | None = None
+        self._epoch = epoch
+        self._effects: list[Effect] = []
+        self._apology: list[Effect] = []
+        self._failed = False
+        self._bytes = 0
+        self._made = 0
+
+    def append(self, name: str, value: bytes, *, keep: int, ttl_ms: int) -> None:
+        """Append to a stored list with the ack; the list keeps its last `keep` values."""
+        if keep < 1 or ttl_ms < 1:
+            raise BadMessage(f"keep and ttl_ms must be at least 1, not {keep} and {ttl_ms}")
+        self._add(Append(_checked(name), value, keep, ttl_ms), len(value))
+
+    def put(self, name: str, value: bytes, *, ttl_ms: int) -> None:
+        """Replace a stored value with the ack."""
+        if ttl_ms < 1:
+            raise BadMessage(f"ttl_ms must be at least 1, not {ttl_ms}")
+        self._add(Put(_checked(name), value, ttl_ms), len(value))
+
+    def delete(self, name: str) -> None:
+        """Delete a stored value or list with the ack."""
+        self._add(Delete(_checked(name)), 0)
+
+    def next_id(self) -> str:
+        """Name the next message that this run sends."""
+        self._made += 1
+        return derived_id(self.message_id, self._epoch, "policy" if self._failed else "effect", self._made)
+
+    def publish(self, publication: Publication) -> None:
+        """Enqueue with the ack; after the handler has failed, with the burial instead."""
+        self._add(Publish(publication), len(publication.body))
+
+    def on_dead(self, message: dramatiq.Message[Any]) -> None:
+        """Enqueue `message` only if this attempt ends as a dead letter. The last call counts."""
+        named = message.copy(message_id=derived_id(self.message_id, self._epoch, "on_dead", 1))
+        self._apology = [Publish(prepare(named))]
+
+    def handler_failed(self) -> None:
+        """From here on what is enqueued is the policy's: its on_failure messages, not the handler's work."""
+        if not self._failed:
+            self._failed = True
+            self._made = 0
+            self._effects = []
+            self._bytes = 0
+
+    def committed_with_ack(self) -> list[Effect]:
+        """Return the handler's effects, or none if it failed."""
+        return [] if self._failed else self._effects
+
+    def committed_with_burial(self) -> list[Effect]:
+        """Return the policy's effects."""
+        return [*self._apology, *(self._effects if self._failed else [])]
+
+    def _add(self, effect: Effect, size_bytes: int) -> None:
+        if len(self._effects) >= MOST_EFFECTS:
+            raise BadMessage(f"a run may have at most {MOST_EFFECTS} effects; split the work into several messages")
+        self._bytes += size_bytes
+        if self._bytes > MOST_EFFECT_BYTES:
+            raise BadMessage(
+                f"the effects of a run may have at most {MOST_EFFECT_BYTES:,} bytes together; "
+                "store large values first and send their names"
+            )
+        self._effects.append(effect)
+
+
+def _checked(name: str) -> str:
+    if not name or len(name.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
+        raise BadMessage(f"a stored value needs a name of 1 to {MOST_NAME_BYTES} bytes, not {name[:40]!r}")
+    return name

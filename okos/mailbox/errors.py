@@ -1,0 +1,32 @@
+"""What the engine raises, each also an error of Dramatiq's, so that code written for Dramatiq handles it."""
+
+from __future__ import annotations
+
+from dramatiq.errors import BrokerError, ConnectionClosed
+
+from okos.errors import OkosError
+
+
+class EngineError(OkosError):
+    """The root of the engine's own errors."""
+
+    def __init__(self, message: str) -> None:
+        # Dramatiq's errors keep their text in `message` and are untyped.
+        Exception.__init__(self, message)
+        self.message = message
+
+
+class StoreUnavailable(EngineError, ConnectionClosed):
+    """Redis could not be reached or did not answer in time.
+
+    A publish that raises this may still have been accepted: send the same message (the same id) again, and it is
+    accepted once.
+    """
+
+
+class MailboxFull(EngineError, BrokerError):
+    """The mailbox already holds as many messages as `max_backlog` allows; nothing was stored."""
+
+
+class BadMessage(EngineError, BrokerError):
+    """The message or an effect breaks a limit of the engine; nothing was stored."""

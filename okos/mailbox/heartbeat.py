@@ -1,0 +1,190 @@
+"""The thread that keeps a worker's OS process alive in the eyes of the others, and looks after the dead.
+
+It depends on nothing that could wait for a message: not on fetching, not on the pump. It renews every held token,
+sweeps when it is this process's turn, stops handlers whose token was lost, and replaces worker threads that died.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.middleware import Interrupt, TimeLimitExceeded
+
+from okos.mailbox.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    import redis
+
+    from okos.mailbox.delivery import Delivery
+    from okos.mailbox.engine import Engine
+    from okos.mailbox.store import Argument
+
+log = logging.getLogger(__name__)
+
+#: Tokens renewed in one call.
+CHUNK = 256
+PAUSE_S = 0.25
+#: How often running handlers are held against their time limits.
+LOOK_S = 0.5
+#: A handler that an interrupt has not ended after this long hangs in a call that cannot be interrupted.
+HANG_S = 5.0
+
+
+class LeaseLost(Interrupt):
+    """Raised in a handler whose message was given to another process: nothing it does counts any more."""
+
+
+class Heartbeat(threading.Thread):
+    """See the module. Started and closed by the engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(name="okos-heartbeat", daemon=True)
+        self._engine = engine
+        timeout_s = max(0.5, min(5.0, engine.options.lease_ms / 3000))
+        self._client: redis.Redis = engine.store.another_connection(socket_timeout_s=timeout_s)
+        self._sweeps = True
+
+    def run(self) -> None:
+        """Serve until the engine is closed."""
+        engine = self._engine
+        renew_at = sweep_at = 0.0
+        while not engine.closed.is_set():
+            now = time.monotonic()
+            try:
+                if now >= renew_at:
+                    self._renew()
+                    self._replace_dead_threads()
+                    renew_at = now + engine.options.renew_ms / 1000
+                if self._sweeps and now >= sweep_at:
+                    self.sweep()
+                    sweep_at = now + engine.options.sweep_ms / 1000
+            except StoreUnavailable as error:
+                log.debug("heartbeat: %s", error)
+                engine.closed.wait(PAUSE_S)
+                continue
+            except Exception:
+                log.exception("the heartbeat met an error that it does not know; it goes on")
+                engine.closed.wait(PAUSE_S)
+                continue
+            until = min(renew_at, sweep_at) if self._sweeps else renew_at
+            self._enforce_time_limits()
+            if engine.holdings.in_hand():
+                until = min(until, now + LOOK_S)
+            engine.closed.wait(max(0.01, until - time.monotonic()))
+
+    def _renew(self) -> None:
+        engine = self._engine
+        held = [delivery for delivery in engine.holdings.snapshot() if not delivery.lost]
+        for start in range(0, max(1, len(held)), CHUNK):
+            chunk = held[start : start + CHUNK]
+            argv: list[Argument] = [engine.id, engine.options.lease_ms, engine.describe(), len(chunk)]
+            for delivery in chunk:
+                argv += [delivery.claimed.id, delivery.claimed.token]
+            sent_at = time.monotonic()
+            somebody_sweeps, lost = engine.store.call("renew", *argv, client=self._client)
+            # While another process sweeps, this one asks again only with its next heartbeat.
+            self._sweeps = self._sweeps or not somebody_sweeps
+            gone = {message_id.decode() for message_id in lost}
+            for delivery in chunk:
+                if delivery.claimed.id in gone:
+                    self._lose(delivery)
+                else:
+                    delivery.deadline = sent_at + engine.options.lease_ms / 1000
+
+    def _lose(self, delivery: Delivery) -> None:
+        if delivery.ended or delivery not in self._engine.holdings.snapshot():
+            return  # its settle is under way or done: that is how its token went
+        delivery.lost = True
+        log.warning(
+            "message %s (mailbox %s): its lease was lost; its handler is stopped",
+            delivery.claimed.id,
+            delivery.claimed.mailbox,
+        )
+        delivery.interrupt(LeaseLost)
+
+    def sweep(self) -> None:
+        """Sweep if no other process does; remembers whether it is this one's turn."""
+        swept, stalled, expired = sweep(
+            self._engine, turn_ms=self._engine.options.sweep_ms * 5 // 2, client=self._client
+        )
+        self._sweeps = swept
+        report(stalled, expired)
+
+    def _enforce_time_limits(self) -> None:
+        """Interrupt what runs too long; give up what does not react, and put a new thread in its thread's place."""
+        engine = self._engine
+        now = time.monotonic()
+        for delivery in engine.holdings.snapshot():
+            started_at = delivery.started_at
+            if started_at is None or delivery.ended:
+                continue
+            over_s = now - started_at - delivery.time_limit_ms / 1000
+            if over_s >= 0 and delivery.interrupt(TimeLimitExceeded):
+                log.warning(
+                    "message %s (mailbox %s) ran longer than %.0f ms and is interrupted",
+                    delivery.claimed.id,
+                    delivery.claimed.mailbox,
+                    delivery.time_limit_ms,
+                )
+            elif over_s >= HANG_S:
+                log.error(
+                    "message %s (mailbox %s) hangs and cannot be interrupted: its thread is given up",
+                    delivery.claimed.id,
+                    delivery.claimed.mailbox,
+                )
+                engine.give_up_hung(delivery)
+
+    def _replace_dead_threads(self) -> None:
+        """Start a worker thread for each that an interrupt killed outside its handler."""
+        worker = self._engine.worker
+        if worker is None or self._engine.stopping:
+            return
+        for thread in list(worker.workers):
+            if thread.ident is not None and not thread.is_alive():
+                log.warning("a worker thread died; another takes its place")
+                worker.workers.remove(thread)
+                worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
+
+
+def sweep(engine: Any, *, turn_ms: int, client: Any = None) -> tuple[bool, list[bytes], list[bytes]]:  # Any: see below
+    """Run the sweep transition with what `engine` has (`id`, `store`, `options`).
+
+    `turn_ms` 0 sweeps whoever else does.
+    """
+    options = engine.options
+    swept, stalled, expired = engine.store.call(
+        "sweep",
+        engine.id,
+        turn_ms,
+        options.max_stalls,
+        options.history.dead_count,
+        options.history.done_age_ms,
+        options.history.dead_age_ms,
+        options.lease_ms,
+        client=client,
+    )
+    return bool(swept), stalled, expired
+
+
+def report(stalled: list[bytes], expired: list[bytes]) -> None:
+    """Log what a sweep found."""
+    for start in range(0, len(stalled), 4):
+        message_id, mailbox, worker, what = (value.decode() for value in stalled[start : start + 4])
+        if what == "dead":
+            log.error("message %s (mailbox %s) stalled in process %s and is given up", message_id, mailbox, worker)
+        else:
+            log.warning(
+                "message %s (mailbox %s) stalled in process %s and will run again",
+                message_id,
+                mailbox,
+                worker,
+            )
+    for start in range(0, len(expired), 2):
+        message_id, mailbox = (value.decode() for value in expired[start : start + 2])
+        log.info("message %s (mailbox %s) expired and is cancelled", message_id, mailbox)
+
+
+__all__ = ["Heartbeat", "LeaseLost", "report", "sweep"]

@@ -1,0 +1,78 @@
+-- Putting a message in, whoever does it: a publisher, an effect of a settle, or the burial of another message.
+--
+-- {ns}:seen:{id}           string  the id of a message that has ended, for 60 s: a late repeat is not a second message
+-- {ns}:dedup:{dedup_id}    string  the id that was accepted for it; expires after dedup_ttl
+-- {ns}:delayed             zset    16 digits of publish sequence .. id -> due (ms): outside its mailbox until then
+-- {ns}:expiry              zset    id -> instant (ms) after which a message that still waits is cancelled
+-- {ns}:counts              hash    seq, token and how many were accepted, done, died, cancelled, retried, stalled, pruned
+
+-- A publication in ARGV from i on: its fields in this order, then '1' and the publication for when it is buried, or '0'.
+local function read_publication(i)
+  local p = {
+    id = ARGV[i], box = ARGV[i + 1], queue = ARGV[i + 2], band = ARGV[i + 3], body = ARGV[i + 4],
+    cost = tonumber(ARGV[i + 5]), delay = tonumber(ARGV[i + 6]), hold = tonumber(ARGV[i + 7]),
+    dedup = ARGV[i + 8], dedup_ttl = tonumber(ARGV[i + 9]), expires = tonumber(ARGV[i + 10]),
+    backlog = tonumber(ARGV[i + 11]),
+  }
+  if ARGV[i + 12] == '1' then
+    p.on_dead, i = read_publication(i + 13)
+    return p, i
+  end
+  return p, i + 13
+end
+
+local function join_mailbox(id, box, limit, now)
+  -- beyond the window the mailbox's place cannot change
+  if redis.call('RPUSH', P .. 'box:' .. box, id) <= limit.jobs then
+    reposition(box, limit, now)
+  end
+end
+
+-- Returns 'new' | 'seen' | 'full', and the id that stands for it. An effect was promised already: no backlog refuses it.
+local function publish(p, limit, now, is_effect)
+  if redis.call('EXISTS', P .. 'msg:' .. p.id, P .. 'seen:' .. p.id) > 0 then
+    return 'seen', p.id
+  end
+  if p.dedup ~= '' then
+    local known = redis.call('GET', P .. 'dedup:' .. p.dedup)
+    if known then
+      return 'seen', known
+    end
+  end
+  if p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
+    return 'full', p.id
+  end
+  if p.dedup ~= '' then
+    redis.call('SET', P .. 'dedup:' .. p.dedup, p.id, 'PX', p.dedup_ttl + p.delay)
+  end
+  local record = { 'body', p.body, 'box', p.box, 'queue', p.queue, 'at', now, 'state', 'waiting' }
+  local function put(field, value)
+    record[#record + 1] = field
+    record[#record + 1] = value
+  end
+  if p.band ~= '1' then put('band', p.band) end
+  if p.cost ~= 1 then put('cost', p.cost) end
+  if p.hold > 0 then put('due', now + p.hold) end
+  if p.on_dead then put('on_dead', cmsgpack.pack(p.on_dead)) end
+  if p.expires > 0 then
+    redis.call('ZADD', P .. 'expiry', now + p.delay + p.expires, p.id)
+    put('expires', 1)
+  end
+  redis.call('HINCRBY', P .. 'counts', 'accepted', 1)
+  if p.delay > 0 then
+    local due = now + p.delay
+    local seq = string.format('%016d', redis.call('HINCRBY', P .. 'counts', 'seq', 1))
+    record[10] = 'delayed'
+    put('seq', seq)
+    redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
+    local first = redis.call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+    redis.call('ZADD', P .. 'delayed', due, seq .. p.id)
+    if not first[2] or due < tonumber(first[2]) then
+      ring_bell(p.queue)
+    end
+  else
+    redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
+    join_mailbox(p.id, p.box, limit, now)
+  end
+  return 'new', p.id
+end

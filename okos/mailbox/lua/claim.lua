@@ -1,0 +1,139 @@
+-- uses: time clock place publish promote
+-- Starts up to n messages, each the next of its mailbox, for one worker process. Repeated with the same sequence
+-- (the reply was lost) it returns what it had started.
+--
+-- KEYS[1]  namespace prefix
+-- ARGV     process id, sequence, n, most body bytes, lease (ms), 64 random bits, may hold a suspect (0|1),
+--          max_stalls, number of queues, queue…
+-- Returns  {ms until the next due moment | -1, ready work is left (0|1),
+--           {{id, token, body, mailbox, attempts, retries, stalls, ms since published, suspect (0|1)} …}}
+--
+-- {ns}:proc:{process}  hash  claim, claimed: sequence and ids of its last claim; settle, settled: of its last settle;
+--                            what it says of itself (renew). Expires a few leases after its last sign.
+local proc, seq, n, most_bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local lease, nonce = tonumber(ARGV[5]), ARGV[6]
+local may_suspect, max_stalls = ARGV[7] == '1', tonumber(ARGV[8])
+local queues = {}
+for i = 1, tonumber(ARGV[9]) do
+  queues[i] = ARGV[9 + i]
+end
+local PROC_MS = lease * 4 + 60000
+-- In every eight turns a band is asked first this often: high five times, normal twice, low once.
+local FIRST = { [0] = 2, 0, 0, 1, 0, 0, 1, 0 }
+local TORCH_MS = 2000
+
+local now = clock()
+local limit = limits()
+
+local function describe(id)
+  local r = redis.call('HMGET', P .. 'msg:' .. id, 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at')
+  local stalls = tonumber(r[6]) or 0
+  return { id, r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), stalls >= max_stalls - 1 and stalls > 0 and 1 or 0 }
+end
+
+local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
+if kept[1] == seq then
+  local items = {}
+  for _, pair in ipairs(cmsgpack.unpack(kept[2])) do
+    if redis.call('HGET', P .. 'msg:' .. pair[1], 'token') == pair[2] then
+      items[#items + 1] = describe(pair[1])
+    end
+  end
+  return { next_due(now), 1, items }
+end
+
+promote(limit, now)
+
+local size, total = {}, 0
+for q, queue in ipairs(queues) do
+  size[q] = {}
+  for band = 0, 2 do
+    size[q][band] = redis.call('LLEN', P .. 'ready:' .. queue .. ':' .. band)
+    total = total + size[q][band]
+  end
+end
+
+local turn = tonumber(redis.call('HGET', P .. 'counts', 'token')) or 0
+
+-- The ring to serve next: the band by weight, then the queues in turn.
+local function next_ring()
+  local first = FIRST[turn % 8]
+  for step = 0, 3 do
+    local band = step == 0 and first or step - 1
+    for offset = 0, #queues - 1 do
+      local q = (turn + offset) % #queues + 1
+      if size[q][band] > 0 then
+        return q, band
+      end
+    end
+  end
+end
+
+local function start(id, box, record)
+  if limit.rate > 0 and not record.charged then
+    charge(box, record.cost, limit, now)
+    redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
+  end
+  turn = redis.call('HINCRBY', P .. 'counts', 'token', 1)
+  local token = turn .. '-' .. nonce
+  redis.call('HSET', P .. 'msg:' .. id, 'state', 'running', 'token', token, 'proc', proc)
+  redis.call('HINCRBY', P .. 'msg:' .. id, 'attempts', 1)
+  redis.call('ZADD', P .. 'leases', now + lease, id)
+  return token
+end
+
+local items, claimed, bytes, looks = {}, {}, 0, 0
+local most_looks = n * 2 + 64
+while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
+  looks = looks + 1
+  local q, band = next_ring()
+  if not q then
+    break
+  end
+  local queue = queues[q]
+  local box = redis.call('LPOP', P .. 'ready:' .. queue .. ':' .. band)
+  size[q][band] = size[q][band] - 1
+  total = total - 1
+  redis.call('SREM', P .. 'inring', box)
+  local what, which, record = look(box, limit, now)
+  if what ~= 'ready' then
+    if what == 'timed' then
+      redis.call('ZADD', P .. 'timed', which, box)
+    end
+  elseif record.queue ~= queue or record.band ~= tostring(band) then
+    enring(box, record.queue, record.band)
+    ring_bell(record.queue)
+  elseif record.stalls > 0 and record.stalls >= max_stalls - 1 and not may_suspect then
+    -- one suspect a process: if it dies, only the guilty one is buried. Out of sight of this call.
+    enring(box, record.queue, record.band)
+  else
+    if record.stalls > 0 and record.stalls >= max_stalls - 1 then
+      may_suspect = false
+    end
+    local token = start(which, box, record)
+    local item = describe(which)
+    items[#items + 1] = item
+    claimed[#claimed + 1] = { which, token }
+    bytes = bytes + #item[3]
+    if limit.jobs > 1 then
+      reposition(box, limit, now)
+    end
+  end
+end
+
+local due = next_due(now)
+if #items > 0 then
+  redis.call('HSET', P .. 'proc:' .. proc, 'claim', seq, 'claimed', cmsgpack.pack(claimed))
+  redis.call('PEXPIRE', P .. 'proc:' .. proc, PROC_MS)
+  if total > 0 then
+    for q, queue in ipairs(queues) do
+      if size[q][0] + size[q][1] + size[q][2] > 0 then
+        ring_bell(queue)
+      end
+    end
+  elseif due >= 0 and due < TORCH_MS then
+    -- this process may be busy when it comes: let an idle one know
+    ring_bell(queues[1])
+  end
+end
+return { due, total > 0 and 1 or 0, items }

@@ -1,0 +1,7 @@
+-- uses: time clock place publish
+-- Accepts one message, once: by its id and by its dedup id.
+--
+-- KEYS[1]  namespace prefix
+-- ARGV     the publication (see _publish)
+-- Returns  {'new' | 'seen' | 'full', the id that stands for it}
+return { publish(read_publication(1), limits(), clock(), false) }

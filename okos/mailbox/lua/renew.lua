@@ -1,0 +1,27 @@
+-- uses: time clock
+-- A worker process's heartbeat: extends the leases of the tokens that it holds and says that the process lives.
+--
+-- KEYS[1]  namespace prefix
+-- ARGV     process id, lease (ms), what it says of itself (JSON), number of tokens, then id, token for each
+-- Returns  {a sweeper is at work (0|1), {id of each attempt that is no longer its own …}}
+--
+-- {ns}:procs    zset    process -> its last heartbeat (ms); old ones are removed by sweep
+-- {ns}:sweeper  string  the process that sweeps; expires when it stops
+local proc, lease = ARGV[1], tonumber(ARGV[2])
+local now = clock()
+local lost = {}
+for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  if redis.call('HGET', P .. 'msg:' .. id, 'token') == token then
+    redis.call('ZADD', P .. 'leases', now + lease, id)
+  else
+    lost[#lost + 1] = id
+  end
+end
+if redis.call('HGET', P .. 'clock', 'lease') ~= ARGV[2] then
+  redis.call('HSET', P .. 'clock', 'lease', ARGV[2])
+end
+redis.call('ZADD', P .. 'procs', now, proc)
+redis.call('HSET', P .. 'proc:' .. proc, 'self', ARGV[3])
+redis.call('PEXPIRE', P .. 'proc:' .. proc, lease * 4 + 60000)
+return { redis.call('EXISTS', P .. 'sweeper'), lost }

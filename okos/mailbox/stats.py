@@ -1,0 +1,90 @@
+"""What the engine holds, as the stats script counts it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts of one moment.
+
+    Attributes:
+        waiting: Accepted, neither running nor ended: what waits its turn, is delayed, held back or limited.
+        running: Claimed by a worker process and not settled.
+        dead: Dead letters that are kept.
+        done: Completed, since the namespace was made.
+        accepted: Put in, likewise. accepted = waiting + running + done + died + cancelled.
+        died: Given up, likewise, also those no longer kept.
+        delayed: Of the waiting, those outside their mailbox until an instant.
+        timed: Mailboxes that cannot start before an instant (backoff, hold, rate).
+        ready: Mailboxes in a ring.
+    """
+
+    waiting: int
+    running: int
+    dead: int
+    done: int
+    accepted: int
+    died: int
+    cancelled: int
+    retried: int
+    stalled: int
+    delayed: int
+    timed: int
+    ready: int
+    done_kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSeen:
+    """A worker process as its last heartbeat described it."""
+
+    id: str
+    pid: int
+    host: str
+    threads: int
+    queues: tuple[str, ...]
+    in_hand: int
+    seen_ms_ago: int
+
+
+def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' reply
+    """Read the stats script's reply."""
+    now, counts_flat, running, dead, done_kept, delayed, timed, ready, processes = reply
+    counts = {counts_flat[i].decode(): int(counts_flat[i + 1]) for i in range(0, len(counts_flat), 2)}
+    accepted, done, died, cancelled = (counts.get(name, 0) for name in ("accepted", "done", "died", "cancelled"))
+    stats = Stats(
+        waiting=accepted - done - died - cancelled - running,
+        running=running,
+        dead=dead,
+        done=done,
+        accepted=accepted,
+        died=died,
+        cancelled=cancelled,
+        retried=counts.get("retried", 0),
+        stalled=counts.get("stalled", 0),
+        delayed=delayed,
+        timed=timed,
+        ready=ready,
+        done_kept=done_kept,
+    )
+    workers = []
+    for i in range(0, len(processes), 3):
+        process, seen_at, described = processes[i : i + 3]
+        if described:
+            said = json.loads(described)
+            workers.append(
+                WorkerSeen(
+                    id=process.decode(),
+                    pid=said["pid"],
+                    host=said["host"],
+                    threads=said["threads"],
+                    queues=tuple(said["queues"]),
+                    in_hand=said["in_hand"],
+                    seen_ms_ago=max(0, int(now - float(seen_at))),
+                )
+            )
+    return stats, workers

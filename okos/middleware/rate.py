@@ -1,0 +1,32 @@
+"""How often the messages of one mailbox may start."""
+
+from __future__ import annotations
+
+from dramatiq.middleware import Middleware
+
+from okos.mailbox.policy import RatePolicy
+
+
+class RateLimit(Middleware):
+    """A bucket per mailbox that leaks: GCRA, in cost units, kept by the server and looked at inside the claim.
+
+    A message starts when the bucket's level plus min(its cost, burst) fits into `burst`; its cost is charged once,
+    whatever becomes of it. Starts in any time t are at most burst + jobs_per_second * t + max(0, largest cost - burst).
+    What must wait holds no thread.
+
+    Args:
+        jobs_per_second: Cost units that leak per second; None for no limit.
+        burst: What the bucket holds; None for one second's worth, at least 1.
+    """
+
+    def __init__(self, *, jobs_per_second: float | None = None, burst: int | None = None) -> None:
+        if jobs_per_second is not None and jobs_per_second <= 0:
+            raise ValueError(f"jobs_per_second must be above 0, or None for no limit, not {jobs_per_second}")
+        if burst is not None and burst < 1:
+            raise ValueError(f"burst must be at least 1, not {burst}")
+        self.policy = RatePolicy(jobs_per_second=jobs_per_second, burst=burst or max(1, int(jobs_per_second or 1)))
+
+    @property
+    def actor_options(self) -> set[str]:
+        """`cost`: what one start takes from the bucket, default 1."""
+        return {"cost"}
