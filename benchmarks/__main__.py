@@ -53,13 +53,9 @@ QUICK = Plan(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and tell by the exit status whether every message was handled."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="small numbers, one round: the figures mean nothing"
-    )
+    parser.add_argument("--quick", action="store_true", help="small numbers, one round: the figures mean nothing")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument(
-        "--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME"
-    )
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
     parser.add_argument("--only", choices=("throughput", "handlers", "latency"), help="measure only this")
     args = parser.parse_args(arguments)
 

@@ -37,9 +37,7 @@ def main() -> None:
 
     booted = threading.Barrier(args.threads + 1)
     start = threading.Event()
-    threads = [
-        threading.Thread(target=work, args=(args.first_user + index,)) for index in range(args.threads)
-    ]
+    threads = [threading.Thread(target=work, args=(args.first_user + index,)) for index in range(args.threads)]
     for thread in threads:
         thread.start()
     booted.wait()

@@ -34,9 +34,7 @@ class Crew:
     def wait_for(self, messages: int, *, deadline_s: float) -> None:
         """Wait until so many runs are on record, or the deadline; what is missing, the result tells."""
         try:
-            wait_until(
-                lambda: count_runs(self.directory) >= messages, "all is handled", deadline_s=deadline_s
-            )
+            wait_until(lambda: count_runs(self.directory) >= messages, "all is handled", deadline_s=deadline_s)
         except Impatient as error:
             print(error, file=sys.stderr)
 
@@ -52,9 +50,7 @@ def dramatiq_crew(contestant: str, url: str) -> Iterator[Crew]:
         *(sys.executable, "-m", "dramatiq", "benchmarks.worker"),
         *("--processes", str(PROCESSES), "--threads", str(THREADS)),
     ]
-    with _crew(
-        [command], processes=PROCESSES, environment={"BENCH_URL": url, "BENCH_CONTESTANT": contestant}
-    ) as crew:
+    with _crew([command], processes=PROCESSES, environment={"BENCH_URL": url, "BENCH_CONTESTANT": contestant}) as crew:
         yield crew
 
 
@@ -75,9 +71,7 @@ def bare_crew(url: str, *, threads: int, messages_per_thread: int, sleep_ms: int
 
 
 @contextmanager
-def _crew(
-    commands: Sequence[Sequence[str]], *, processes: int, environment: dict[str, str]
-) -> Iterator[Crew]:
+def _crew(commands: Sequence[Sequence[str]], *, processes: int, environment: dict[str, str]) -> Iterator[Crew]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okos-bench-")))
         log = stack.enter_context((directory / "log").open("w+b"))
@@ -90,9 +84,7 @@ def _crew(
             )
             stack.callback(_stop, child)
         try:
-            wait_until(
-                lambda: count_waiting(directory) == processes, "all workers have booted", deadline_s=_BOOT_S
-            )
+            wait_until(lambda: count_waiting(directory) == processes, "all workers have booted", deadline_s=_BOOT_S)
         except Impatient:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace"))

@@ -47,9 +47,11 @@ class Drain:
     seconds: float
     published_per_s: float
     handled_per_s: float
-    server_cpu_us: float
-    """Per message, publishing included; so are the next two."""
+    publish_cpu_us: float
+    """The server's, per message, until all were published; the next is from then on."""
+    drain_cpu_us: float
     server_commands: float
+    """Per message, publishing included; so is the next."""
     round_trips: float
     lasting_keys: int
     """Keys without an expiry that are left when all is done and the workers have gone."""
@@ -76,17 +78,20 @@ Result = TypeVar("Result", Drain, Latency)
 def drain(contestant: str, workload: Workload) -> Drain:
     """Publish all, then start the workers, and measure until the last handler has ended."""
     with running_server() as server:
-        before = server.counters()
+        empty = server.counters()
         publish_s = _publish(contestant, server.url, workload)
+        full = server.counters()
         with dramatiq_crew(contestant, server.url) as crew:
             crew.let_go()
             crew.wait_for(workload.messages, deadline_s=workload.deadline_s)
             runs = crew.runs()
-        spent = server.counters().since(before)
+        end = server.counters()
+        spent = end.since(empty)
         return replace(
             _drained(contestant, workload, runs),
             published_per_s=workload.messages / publish_s,
-            server_cpu_us=spent.cpu_us / workload.messages,
+            publish_cpu_us=full.since(empty).cpu_us / workload.messages,
+            drain_cpu_us=end.since(full).cpu_us / workload.messages,
             server_commands=spent.commands / workload.messages,
             round_trips=spent.reads / workload.messages,
             lasting_keys=len(server.lasting_keys()),
@@ -167,7 +172,8 @@ def _drained(contestant: str, workload: Workload, runs: Sequence[Run]) -> Drain:
         seconds=seconds,
         published_per_s=float("nan"),
         handled_per_s=len(runs) / seconds,
-        server_cpu_us=float("nan"),
+        publish_cpu_us=float("nan"),
+        drain_cpu_us=float("nan"),
         server_commands=float("nan"),
         round_trips=float("nan"),
         lasting_keys=0,

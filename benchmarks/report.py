@@ -77,17 +77,18 @@ def _throughput_table(drains: Sequence[Drain]) -> str:
     base = _named("stock", drains)
     return _table(
         (
-            *("contestant", "messages/s", "x stock", "server CPU us/message", "x stock"),
-            *("commands/message", "round trips/message", "published/s"),
-            *("out of order", "doubled", "missing", "keys left"),
+            *("contestant", "messages/s", "x stock", "CPU us to publish", "to drain", "x stock", "sum x stock"),
+            *("commands", "round trips", "published/s", "out of order", "doubled", "missing", "keys left"),
         ),
         [
             (
                 _TITLES[drain.contestant],
                 f"{drain.handled_per_s:,.0f}",
                 _ratio(drain.handled_per_s, base.handled_per_s if base else math.nan),
-                f"{drain.server_cpu_us:.1f}",
-                _ratio(drain.server_cpu_us, base.server_cpu_us if base else math.nan),
+                f"{drain.publish_cpu_us:.1f}",
+                f"{drain.drain_cpu_us:.1f}",
+                _ratio(drain.drain_cpu_us, base.drain_cpu_us if base else math.nan),
+                _ratio(_cpu_us(drain), _cpu_us(base) if base else math.nan),
                 f"{drain.server_commands:.1f}",
                 f"{drain.round_trips:.2f}",
                 f"{drain.published_per_s:,.0f}",
@@ -161,6 +162,10 @@ def _ratio(value: float, base: float) -> str:
     return "" if math.isnan(base) else f"{value / base:.2f}"
 
 
+def _cpu_us(drain: Drain) -> float:
+    return drain.publish_cpu_us + drain.drain_cpu_us
+
+
 def _named(contestant: str, drains: Iterable[Drain]) -> Drain | None:
     return next((drain for drain in drains if drain.contestant == contestant), None)
 
@@ -173,10 +178,7 @@ def _by_workload(drains: Iterable[Drain]) -> dict[tuple[int, int, int], list[Dra
 
 
 def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in figures.items()
-    }
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
 
 
 def _processor() -> str:

@@ -52,9 +52,7 @@ class Server:
     def lasting_keys(self) -> list[str]:
         """Return the names of the keys that nothing will expire."""
         return sorted(
-            key.decode(errors="replace")
-            for key in self._client.scan_iter(count=1000)
-            if self._client.ttl(key) == -1
+            key.decode(errors="replace") for key in self._client.scan_iter(count=1000) if self._client.ttl(key) == -1
         )
 
     def version(self) -> str:
