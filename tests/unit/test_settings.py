@@ -76,9 +76,7 @@ def test_what_the_file_shows_commented_out_is_a_legal_value() -> None:
 def test_every_setting_in_the_file_has_a_word_beside_it() -> None:
     lines = CONFIG.read_text(encoding="utf-8").splitlines()
 
-    assert [
-        line for line in lines if re.match(r"(# )?\w+ = ", line) and not re.search(r"\S\s+# ?\S", line)
-    ] == []
+    assert [line for line in lines if re.match(r"(# )?\w+ = ", line) and not re.search(r"\S\s+# ?\S", line)] == []
 
 
 def test_with_nothing_set_the_defaults_hold() -> None:

@@ -1,0 +1,5 @@
+"""`python -m okos` is `okos`."""
+
+from okos.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""The command `okos`: one module for each subcommand, and what they share.
+
+A module here parses arguments, calls one function of the layer below and prints; it imports what is heavy only
+when its command runs, so that `okos --help` is there at once. An `OkosError` is one line on stderr and exit 1.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from okos.cli import doctor, init, scheduler, status, up
+from okos.errors import OkosError
+
+# In the order of the help.
+COMMANDS = {
+    "up": up.up,
+    "status": status.status,
+    "doctor": doctor.doctor,
+    "init": init.init,
+    "scheduler": scheduler.scheduler,
+}
+
+app = typer.Typer(
+    name="okos",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """Run the command that the arguments name; never returns."""
+    try:
+        app(prog_name="okos")
+    except OkosError as error:
+        sys.stderr.write(f"okos: {error}\n")
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only then
+
+        typer.echo(f"okos {version('okos')}")
+        raise typer.Exit
+
+
+@app.callback()
+def okos(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """An AI assistant that never loses a message, never answers out of order and never answers twice.
+
+    Settings come from OKOS_… variables and from config/okos.toml, which describes them all.
+    """

@@ -1,0 +1,33 @@
+"""What `okos up` says once, when it starts: what runs, where, and what could be set."""
+
+from importlib.metadata import version
+
+from okos.server import Server, shown
+from okos.settings import Settings, find_config
+
+
+def banner(settings: Settings, server: Server) -> str:
+    """Describe an Okos that is about to run with these settings on this server."""
+    slots = " + ".join(str(threads) for threads in settings.threads)
+    where = "embedded" if server.owned else "not ours to stop"
+    rows = [
+        ("home", f"{settings.home}"),
+        ("settings", f"{find_config() or 'the defaults'}, and OKOS_… variables"),
+        ("server", f"{shown(server.url)} ({where})"),
+        (
+            "workers",
+            f"{settings.worker_processes} processes, {slots} messages at once, handlers from {settings.handlers}",
+        ),
+        ("logs", f"here; the server's: {settings.home / 'server' / 'server.log'}" if server.owned else "here"),
+        ("model", _model(settings)),
+        ("Telegram", "not connected: this version has no gateway yet"),
+        ("try it", "okos chat, or okos ask 'Hello'; okos status shows how it does; Ctrl-C stops it"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([f"Okos {version('okos')}", *(f"  {name:<{width}}  {text}" for name, text in rows)])
+
+
+def _model(settings: Settings) -> str:
+    if settings.model.configured:
+        return f"{settings.model.name} at {shown(settings.model.url)}"
+    return "the offline responder; for a real one set OKOS_MODEL__BASE_URL, OKOS_MODEL__API_KEY, OKOS_MODEL__NAME"
