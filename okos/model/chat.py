@@ -108,9 +108,7 @@ class ChatModel:
         async with self._looking:
             return await asyncio.to_thread(for_model, photo.content)
 
-    async def _answer(
-        self, conversation: Conversation, photo: tuple[str, bytes] | None
-    ) -> AsyncGenerator[str]:
+    async def _answer(self, conversation: Conversation, photo: tuple[str, bytes] | None) -> AsyncGenerator[str]:
         written = messages(conversation, photo)
         finished, said_anything = None, False
         try:
@@ -122,7 +120,8 @@ class ChatModel:
                         said_anything = said_anything or not text.isspace()
                         yield text
         except openai.OpenAIError as error:
-            raise verdict(error, with_photo=photo is not None) from error
+            # Without the cause: its text and its request hold the key and what the user wrote, and a traceback is kept.
+            raise verdict(error, with_photo=photo is not None) from None
         except TimeoutError as error:
             raise ModelBusy("the model fell silent") from error
         except (ValueError, AttributeError, TypeError, LookupError) as error:
@@ -141,9 +140,7 @@ class ChatModel:
         now_s = asyncio.get_running_loop().time
         deadline_s = now_s() + self._first_piece_timeout_s
         async with asyncio.timeout_at(deadline_s):
-            stream = await self._connected().chat.completions.create(
-                model=self._name, messages=written, stream=True
-            )
+            stream = await self._connected().chat.completions.create(model=self._name, messages=written, stream=True)
         try:
             while True:
                 async with asyncio.timeout_at(deadline_s):

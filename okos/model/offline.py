@@ -104,9 +104,7 @@ def _closing(conversation: Conversation) -> list[str]:
     """Say what is remembered, and how to connect a model: to a newcomer, and to who asks."""
     turns = sum(said.role == "user" for said in conversation.earlier)
     remembered = [f"I remember {_counted(turns, 'earlier turn')} of this chat."] if turns else []
-    asked = re.search(
-        r"\b(help|model|connect|offline|start)\b", conversation.latest.text[:1000], re.IGNORECASE
-    )
+    asked = re.search(r"\b(help|model|connect|offline|start)\b", conversation.latest.text[:1000], re.IGNORECASE)
     return [*remembered, HOW_TO_CONNECT] if asked or not turns else remembered
 
 

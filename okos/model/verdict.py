@@ -19,15 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOO_LONG = "This is more than the model I ask can read at once. Please send it in shorter parts."
-FILTERED = (
-    "The model I ask declines to answer this: its content filter stopped it. Please ask in another way."
-)
+FILTERED = "The model I ask declines to answer this: its content filter stopped it. Please ask in another way."
 UNSEEN = "The model I ask cannot see this photo. Please describe it in words, or send it as a JPEG or PNG."
 
 _UNREACHABLE = "the model's server cannot be reached: is model.base_url right, and does it run?"
-_TOO_LONG_CODES = frozenset(
-    {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
-)
+_TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
 _TOO_LONG_WORDS = re.compile(
     r"(context|sequence) (length|window|size)|prompt is too long|too many (input )?tokens|reduce the length",
     re.IGNORECASE,
@@ -46,7 +42,7 @@ _SECRET = re.compile(r"\b(sk|key|Bearer)[-_ ]\S{6,}")
 
 
 def verdict(error: openai.OpenAIError, *, with_photo: bool) -> ModelBusy | ModelRefused | ModelTold:
-    """Sort an error of the SDK; what it returns is to be raised from it.
+    """Sort an error of the SDK.
 
     Args:
         error: As the SDK raised it.

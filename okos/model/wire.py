@@ -31,7 +31,7 @@ def messages(conversation: Conversation, photo: tuple[str, bytes] | None) -> lis
         {
             "role": "user",
             "content": [
-                {"type": "text", "text": sendable(conversation.latest.text)},
+                {"type": "text", "text": _words(conversation.latest, or_else="(a photo without a caption)")},
                 {"type": "image_url", "image_url": {"url": url}},
             ],
         },
@@ -44,7 +44,12 @@ def sendable(text: str) -> str:
 
 
 def _said(said: Said) -> ChatCompletionMessageParam:
-    text = sendable(said.text)
+    # Servers refuse a message without content.
+    text = _words(said, or_else="(an empty message)")
     if said.role == "assistant":
         return {"role": "assistant", "content": text}
     return {"role": "user", "content": text}
+
+
+def _words(said: Said, *, or_else: str) -> str:
+    return sendable(said.text) if said.text.strip() else or_else

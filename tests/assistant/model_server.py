@@ -50,9 +50,7 @@ class ModelServer:
 def a_model_server() -> Iterator[ModelServer]:
     model = ModelServer(behaviours=[says("Hello")])
     app = Starlette(routes=[Route("/v1/chat/completions", model.answer, methods=["POST"])])
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
-    )
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     for _ in range(6000):
@@ -77,9 +75,7 @@ def says(*pieces: str, finish: str | None = "stop", with_usage: bool = True) -> 
     async def behave(_server: ModelServer, body: type_body) -> Response:
         if not body.get("stream"):
             message = {"role": "assistant", "content": "".join(pieces)}
-            return JSONResponse(
-                {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
-            )
+            return JSONResponse({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": finish}]})
         chunks = [
             chunk({"role": "assistant", "content": ""}),
             *(chunk({"content": piece}) for piece in pieces),

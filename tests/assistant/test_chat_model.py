@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import socket
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -165,9 +166,7 @@ BUSY = {
     "a chunk that is cut off": sends(json.dumps(chunk({"content": "Hel"})), '{"choices": [{"del'),
     "a chunk of another shape": sends('{"choices": "many"}'),
     "a chunk that is no object": sends('"Hello"'),
-    "an error in the middle": sends(
-        json.dumps(chunk({"content": "Hel"})), '{"error": {"message": "overloaded"}}'
-    ),
+    "an error in the middle": sends(json.dumps(chunk({"content": "Hel"})), '{"error": {"message": "overloaded"}}'),
 }
 
 
@@ -179,12 +178,8 @@ def test_what_may_pass_is_to_be_retried(server: ModelServer, behaviour: Behaviou
         ask(a_model(server.url))
 
 
-@pytest.mark.parametrize(
-    "behaviour", [returns("{}"), returns("[]"), returns('{"choices": []}'), refuses(500)]
-)
-def test_without_streaming_what_is_no_answer_is_to_be_retried(
-    server: ModelServer, behaviour: Behaviour
-) -> None:
+@pytest.mark.parametrize("behaviour", [returns("{}"), returns("[]"), returns('{"choices": []}'), refuses(500)])
+def test_without_streaming_what_is_no_answer_is_to_be_retried(server: ModelServer, behaviour: Behaviour) -> None:
     server.behave(behaviour)
 
     with pytest.raises(ModelBusy):
@@ -255,7 +250,7 @@ def test_what_no_retry_helps_is_given_up(server: ModelServer, behaviour: Behavio
     with pytest.raises(ModelRefused) as refused:
         ask(a_model(server.url))
 
-    assert "sk-abcdefgh" not in str(refused.value)
+    assert "sk-abcdefgh" not in "".join(traceback.format_exception(refused.value))
 
 
 TOLD = {
@@ -269,9 +264,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize(("behaviour", "words"), TOLD.values(), ids=TOLD)
-def test_what_is_about_the_message_itself_is_told(
-    server: ModelServer, behaviour: Behaviour, words: str
-) -> None:
+def test_what_is_about_the_message_itself_is_told(server: ModelServer, behaviour: Behaviour, words: str) -> None:
     server.behave(behaviour)
 
     with pytest.raises(ModelTold) as told:
@@ -288,9 +281,7 @@ def test_what_is_about_the_message_itself_is_told(
         refuses(500, "image input is not supported - hint: you may need to provide the mmproj"),
     ],
 )
-def test_a_model_that_cannot_see_is_told_only_when_there_is_a_photo(
-    server: ModelServer, behaviour: Behaviour
-) -> None:
+def test_a_model_that_cannot_see_is_told_only_when_there_is_a_photo(server: ModelServer, behaviour: Behaviour) -> None:
     server.behave(behaviour)
 
     with pytest.raises(ModelTold, match="photo"):

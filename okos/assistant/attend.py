@@ -1,0 +1,183 @@
+"""What runs around a handler: from the envelope that was claimed to the effects that are committed with its ack.
+
+The one rule: everything that a turn leaves behind (its replies, its memory) is given to the run, and the run is
+committed as a whole or not at all. So a turn that fails half-way, is killed, or is cancelled leaves nothing, and the
+next attempt cannot double anything. And no turn ends in silence: one that is given up on leaves an apology.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import dramatiq
+import orjson
+import structlog
+
+from okos.assistant import memory
+from okos.assistant.preview import Preview
+from okos.assistant.prompt import conversation, in_words
+from okos.assistant.turn import Model, Turn
+from okos.envelope import Envelope, Reply
+from okos.errors import OkosError
+from okos.model import ModelBusy, ModelRefused, ModelTold
+from okos.outbox import GivenUp, apology, posted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from okos.assistant.mark import Handler
+
+ATTACHMENT_GONE = "I no longer have this file: files are kept for a short time only. Please send it again."
+
+_log = structlog.get_logger()
+
+
+class Store(Protocol):
+    """What a turn needs of the broker."""
+
+    def read(self, name: str) -> bytes | None:
+        """Read a stored value."""
+
+    def read_list(self, name: str) -> list[bytes]:
+        """Read a stored list, oldest first."""
+
+    def preview(self, channel: str, payload: bytes) -> None:
+        """Send what may be lost; neither blocks nor raises."""
+
+    # Any: Dramatiq's messages carry the type of a result that nobody reads.
+    def enqueue(self, message: dramatiq.Message[Any]) -> object:
+        """Publish with the ack."""
+
+
+class Run(Protocol):
+    """What a turn needs of the attempt that it is part of."""
+
+    token: str
+
+    def append(self, name: str, value: bytes, *, keep: int, ttl_ms: int) -> None:
+        """Append to a stored list with the ack."""
+
+    def on_dead(self, message: dramatiq.Message[Any]) -> None:
+        """Publish this only if the attempt ends as a dead letter; the last call counts."""
+
+
+class Assistant:
+    """What all turns of a worker process share.
+
+    Args:
+        store: Where attachments and memory are read, and replies put.
+        model: What answers.
+        system_prompt: What the model is told first.
+        memory_turns: How many earlier turns are known; 0 for none.
+        memory_ttl_ms: How long after its last turn a chat is forgotten.
+        max_backoff_ms: The longest wait that a model can ask for before the next attempt.
+        current_run: Finds the attempt that the calling thread is in.
+        wait_for: Runs a coroutine on the worker's event loop and waits for it.
+        now_ms: A clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        model: Model,
+        system_prompt: str,
+        memory_turns: int,
+        memory_ttl_ms: int,
+        max_backoff_ms: int,
+        current_run: Callable[[], Run | None],
+        wait_for: Callable[[Coroutine[Any, Any, None]], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._system_prompt = system_prompt
+        self._memory_turns = memory_turns
+        self._memory_ttl_ms = memory_ttl_ms
+        self._max_backoff_ms = max_backoff_ms
+        self._current_run = current_run
+        self._wait_for = wait_for
+        self._now_ms = now_ms
+
+    def attend(self, handler: Handler, body: object) -> None:
+        """Run the handler for one claimed message and leave its effects with the run.
+
+        Raises:
+            BadEnvelope: The message is no envelope.
+            ModelRefused: No retry will help.
+            dramatiq.Retry: The model asked to be left alone for a while.
+            Exception: Whatever else the handler raises; the attempt failed.
+        """
+        envelope = Envelope.decode(body)
+        run = self._current_run()
+        if run is None:
+            raise OkosError("a handler runs in a worker only; in a test call it with a Turn of your own")
+        # For every way to fail that is not sorted below.
+        run.on_dead(posted(envelope, apology(envelope)))
+        try:
+            replies, is_remembered = self._answered(handler, envelope, run)
+        except ModelBusy as busy:
+            run.on_dead(posted(envelope, apology(envelope, GivenUp.BUSY)))
+            if busy.retry_after_ms is None:
+                raise
+            raise dramatiq.Retry(str(busy), delay=min(busy.retry_after_ms, self._max_backoff_ms)) from busy
+        except ModelRefused:
+            run.on_dead(posted(envelope, apology(envelope, GivenUp.REFUSED)))
+            raise
+        self._commit(envelope, run, replies, is_remembered=is_remembered)
+
+    def _answered(self, handler: Handler, envelope: Envelope, run: Run) -> tuple[list[str], bool]:
+        """Run the handler; what the user is told instead of an answer is not part of the conversation."""
+        content = None
+        if envelope.attachment is not None:
+            content = self._store.read(envelope.attachment.name)
+            if content is None:
+                _log.warning("attachment gone", message_id=envelope.id, kind=envelope.kind)
+                return [ATTACHMENT_GONE], False
+        turn = self._turn(envelope, content, run)
+        try:
+            self._wait_for(_coroutine(handler, turn))
+        except ModelTold as problem:
+            _log.warning("message cannot be answered", message_id=envelope.id, reason=str(problem))
+            return [*turn.replies, problem.told], False
+        return turn.replies, True
+
+    def _turn(self, envelope: Envelope, content: bytes | None, run: Run) -> Turn:
+        lines = self._store.read_list(memory.store_name(envelope.mailbox)) if self._memory_turns else []
+        earlier = memory.window(lines, turns=self._memory_turns, now_id=envelope.id)
+
+        def send(text: str) -> None:
+            shown = {"id": envelope.id, "token": run.token, "text": text.encode("utf-8", "replace").decode()}
+            self._store.preview(envelope.reply_to, orjson.dumps(shown))
+
+        return Turn(
+            envelope=envelope,
+            model=self._model,
+            conversation=conversation(
+                envelope,
+                system=self._system_prompt,
+                earlier=earlier,
+                photo=content if envelope.kind == "photo" else None,
+            ),
+            preview=Preview(send, now_ms=self._now_ms),
+        )
+
+    def _commit(self, envelope: Envelope, run: Run, replies: list[str], *, is_remembered: bool) -> None:
+        """Give the run what the turn leaves; without a reply, the mark alone that the turn has ended."""
+        texts = replies or [""]
+        for number, text in enumerate(texts, start=1):
+            last = number == len(texts)
+            reply = Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=last)
+            self._store.enqueue(posted(envelope, reply))
+        if is_remembered and replies and self._memory_turns:
+            turn = memory.Remembered(id=envelope.id, user=in_words(envelope), assistant="\n\n".join(replies))
+            run.append(
+                memory.store_name(envelope.mailbox),
+                memory.written(turn),
+                keep=self._memory_turns,
+                ttl_ms=self._memory_ttl_ms,
+            )
+
+
+async def _coroutine(handler: Handler, turn: Turn) -> None:
+    await handler(turn)
