@@ -110,7 +110,8 @@ def _imported(name: str) -> ModuleType:
         where = f"{place.filename}, line {place.lineno}"
         if isinstance(error, SyntaxError):
             where = f"{error.filename}, line {error.lineno}"
-        raise NoHandlers(f"cannot import {name}: {type(error).__name__}: {error} ({where})") from error
+        reason = " ".join(str(error).split())
+        raise NoHandlers(f"cannot import {name}: {type(error).__name__}: {reason} ({where})") from error
 
 
 def _unsupported(kinds: list[str]) -> Handler:
