@@ -20,7 +20,6 @@ class Stats:
         died: Given up, likewise, also those no longer kept.
         delayed: Of the waiting, those outside their mailbox until an instant.
         timed: Mailboxes that cannot start before an instant (backoff, hold, rate).
-        ready: Mailboxes in a ring.
     """
 
     waiting: int
@@ -34,7 +33,6 @@ class Stats:
     stalled: int
     delayed: int
     timed: int
-    ready: int
     done_kept: int
 
 
@@ -53,7 +51,7 @@ class WorkerSeen:
 
 def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' reply
     """Read the stats script's reply."""
-    now, counts_flat, running, dead, done_kept, delayed, timed, ready, processes = reply
+    now, counts_flat, running, dead, done_kept, delayed, timed, processes = reply
     counts = {counts_flat[i].decode(): int(counts_flat[i + 1]) for i in range(0, len(counts_flat), 2)}
     accepted, done, died, cancelled = (counts.get(name, 0) for name in ("accepted", "done", "died", "cancelled"))
     stats = Stats(
@@ -68,7 +66,6 @@ def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' rep
         stalled=counts.get("stalled", 0),
         delayed=delayed,
         timed=timed,
-        ready=ready,
         done_kept=done_kept,
     )
     workers = []

@@ -3,28 +3,33 @@
 -- longer than a third of the lease means that the server could not be reached, and then no lease expires until
 -- everybody has had the time to come back and renew.
 --
--- {ns}:clock  hash  last: newest instant handed out (ms, written at most every 50 ms), offset: added to the raw
---                   clock (ms), lease: the workers' lease (ms), grace: no lease expires before (ms). Kept for ever.
+-- {ns}:engine  hash  last: newest instant handed out (ms, written at most every 50 ms), offset: added to the raw clock
+--                    (ms), lease: the workers' lease (ms), grace: no lease expires before (ms); jobs: the window of a
+--                    mailbox, rate: starts per second and mailbox (0: no limit), burst: cost units. Kept for ever.
 local SIGN_MS = 50
 
+-- Returns the instant (ms) and the policy in force: { jobs, rate, burst, grace }.
 local function clock()
   local raw = raw_ms()
-  local kept = redis.call('HMGET', P .. 'clock', 'last', 'offset', 'lease')
+  local kept = redis.call('HMGET', P .. 'engine', 'last', 'offset', 'lease', 'grace', 'jobs', 'rate', 'burst')
   local last, lease = tonumber(kept[1]), tonumber(kept[3])
+  local limit = {
+    grace = tonumber(kept[4]) or 0,
+    jobs = tonumber(kept[5]) or 1,
+    rate = tonumber(kept[6]) or 0,
+    burst = tonumber(kept[7]) or 1,
+  }
   local now = raw + (tonumber(kept[2]) or 0)
   if not last then
-    redis.call('HSET', P .. 'clock', 'last', now)
-    return now
-  end
-  if now < last then
-    redis.call('HSET', P .. 'clock', 'offset', last - raw)
-    return last
-  end
-  if lease and now - last > lease / 3 then
-    local grace = 2 * lease / 3 + math.min(3500, lease / 3)
-    redis.call('HSET', P .. 'clock', 'last', now, 'grace', math.floor(now + grace))
+    redis.call('HSET', P .. 'engine', 'last', now)
+  elseif now < last then
+    redis.call('HSET', P .. 'engine', 'offset', last - raw)
+    now = last
+  elseif lease and now - last > lease / 3 then
+    limit.grace = math.floor(now + 2 * lease / 3 + math.min(3500, lease / 3))
+    redis.call('HSET', P .. 'engine', 'last', now, 'grace', limit.grace)
   elseif now - last >= SIGN_MS then
-    redis.call('HSET', P .. 'clock', 'last', now)
+    redis.call('HSET', P .. 'engine', 'last', now)
   end
-  return now
+  return now, limit
 end

@@ -8,13 +8,34 @@
 local SEEN_MS = 60000
 local TRIM = 3
 
-local function forget(id)
-  redis.call('DEL', P .. 'msg:' .. id)
-  redis.call('SET', P .. 'seen:' .. id, id, 'PX', SEEN_MS)
-end
+-- What a call does to many messages is written once, by `flush`, which every transition that ends messages calls last.
+local counted, gone, unleased = {}, {}, {}
 
 local function count(field, by)
-  redis.call('HINCRBY', P .. 'counts', field, by or 1)
+  counted[field] = (counted[field] or 0) + (by or 1)
+end
+
+local function forget(id)
+  gone[#gone + 1] = P .. 'msg:' .. id
+  redis.call('SET', P .. 'seen:' .. id, '', 'PX', SEEN_MS)
+end
+
+local function unlease(id)
+  unleased[#unleased + 1] = id
+end
+
+local function in_chunks(list, call)
+  for start = 1, #list, 1000 do
+    call(unpack(list, start, math.min(start + 999, #list)))
+  end
+end
+
+local function flush()
+  for field, by in pairs(counted) do
+    redis.call('HINCRBY', P .. 'counts', field, by)
+  end
+  in_chunks(gone, function(...) redis.call('DEL', ...) end)
+  in_chunks(unleased, function(...) redis.call('ZREM', P .. 'leases', ...) end)
 end
 
 -- Keeps at most `keep` of a history, removing a few at a time so that no call is long.
@@ -31,7 +52,7 @@ end
 
 local function leave(id, box, expires)
   redis.call('LREM', P .. 'box:' .. box, 1, id)
-  redis.call('ZREM', P .. 'leases', id)
+  unlease(id)
   if expires then
     redis.call('ZREM', P .. 'expiry', id)
   end

@@ -2,40 +2,39 @@
 --
 --   the window is the first `jobs` ids of the mailbox's list; a message keeps its place from its first start to its end
 --   idle    nothing in the list                                       stored nowhere
---   ready   something in the window may start now                     in exactly one ring, and in `inring`
+--   ready   something in the window may start now                     in a ring
 --   timed   not before a known instant (backoff, hold, rate)          in `timed`, scored by that instant
 --   full    everything in the window is running                       in neither; the next settle looks again
 --
--- A ring may be stale (its mailbox was emptied or its head changed since): claim looks again and never trusts it.
+-- A mailbox with startable work is always in the ring of that work, and one that waits for an instant always in `timed`
+-- at that instant or earlier. The reverse may be stale (its mailbox was emptied or its head changed since): claim and
+-- promote look again and trust neither, so that no transition has to take a mailbox out of where it no longer belongs.
 --
 -- {ns}:box:{mailbox}         list    ids in publish order
 -- {ns}:msg:{id}              hash    the record: body, box, queue, band, cost, state, due, token, attempts, …
--- {ns}:ready:{queue}:{band}  list    the ring: mailboxes, the next to be served first; band 0 high, 1 normal, 2 low
--- {ns}:inring                set     the mailboxes that are in some ring
+-- {ns}:ready:{queue}:{band}  zset    the ring: mailbox -> when it joined; band 0 high, 1 normal, 2 low
 -- {ns}:timed                 zset    mailbox -> instant (ms)
 -- {ns}:bell:{queue}          list    one element when ready work may be unseen; expires, for a lost bell costs seconds only
--- {ns}:limits                hash    jobs, rate (starts per second), burst: the policy in force
 -- {ns}:rate:{mailbox}        hash    level, at (ms): a bucket that leaks; expires once it would be empty
 local BELL_MS = 15000
+-- Before everybody who joined at the tail, and among each other in order.
+local FRONT = -1e13
 
-local function limits()
-  local kept = redis.call('HMGET', P .. 'limits', 'jobs', 'rate', 'burst')
-  return {
-    jobs = tonumber(kept[1]) or 1,
-    rate = tonumber(kept[2]) or 0,
-    burst = tonumber(kept[3]) or 1,
-  }
-end
+local rung = {}
+local joined = 0
 
 local function ring_bell(queue)
-  local bell = P .. 'bell:' .. queue
-  if redis.call('LLEN', bell) == 0 then
-    redis.call('LPUSH', bell, '1')
-    redis.call('PEXPIRE', bell, BELL_MS)
+  if not rung[queue] then
+    rung[queue] = true
+    local bell = P .. 'bell:' .. queue
+    if redis.call('LLEN', bell) == 0 then
+      redis.call('LPUSH', bell, '1')
+      redis.call('PEXPIRE', bell, BELL_MS)
+    end
   end
 end
 
--- The bucket's level now, and when a start of this cost fits: level + min(cost, burst) <= burst.
+-- When a start of this cost fits (level + min(cost, burst) <= burst), and the bucket's level now.
 local function rate_due(box, cost, limit, now)
   local kept = redis.call('HMGET', P .. 'rate:' .. box, 'level', 'at')
   local level = tonumber(kept[1]) or 0
@@ -53,36 +52,50 @@ end
 local function charge(box, cost, limit, now)
   local _, level = rate_due(box, 0, limit, now)
   level = math.max(0, level + cost)
-  redis.call('HSET', P .. 'rate:' .. box, 'level', level, 'at', now)
+  redis.call('HSET', P .. 'rate:' .. box, 'level', string.format('%.9g', level), 'at', now)
   redis.call('PEXPIRE', P .. 'rate:' .. box, math.ceil(level * 1000 / limit.rate) + 1000)
 end
 
--- What the window says: 'ready', id, record | 'timed', due | 'full' | 'idle'.
-local function look(box, limit, now)
+-- What the window says: 'ready', id, record | 'timed', due | 'full' | 'idle'. With `whole`, the record has its body too.
+local function look(box, limit, now, whole)
   local list = P .. 'box:' .. box
-  local ids = redis.call('LRANGE', list, 0, limit.jobs - 1)
+  local ids
+  if limit.jobs == 1 then
+    ids = { redis.call('LINDEX', list, 0) or nil }
+  else
+    ids = redis.call('LRANGE', list, 0, limit.jobs - 1)
+  end
   if #ids == 0 then
     return 'idle'
   end
   local soonest, passed_unstarted
   for _, id in ipairs(ids) do
-    local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'due', 'queue', 'band', 'cost', 'charged', 'stalls')
-    local state = kept[1]
+    local key = P .. 'msg:' .. id
+    local r
+    if whole then
+      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged', 'stalls', 'attempts', 'retries', 'at', 'body')
+    else
+      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged')
+    end
+    local state = r[1]
     if not state then
-      -- a record without its message cannot be run: drop the id rather than hold the mailbox for ever
+      -- an id without its record cannot be run: drop it rather than hold the mailbox for ever
       redis.call('LREM', list, 1, id)
-      return look(box, limit, now)
+      return look(box, limit, now, whole)
     end
     if state ~= 'running' then
       local started = state == 'backoff'
       if started or not passed_unstarted then
-        local due = tonumber(kept[2]) or 0
-        local cost = tonumber(kept[5]) or 1
-        if limit.rate > 0 and not kept[6] then
+        local due = tonumber(r[2]) or 0
+        local cost = tonumber(r[5]) or 1
+        if limit.rate > 0 and not r[6] then
           due = math.max(due, (rate_due(box, cost, limit, now)))
         end
         if due <= now then
-          return 'ready', id, { queue = kept[3], band = kept[4] or '1', cost = cost, charged = kept[6], stalls = tonumber(kept[7]) or 0 }
+          return 'ready', id, {
+            queue = r[3], band = r[4] or '1', cost = cost, charged = r[6], stalls = tonumber(r[7]) or 0,
+            attempts = tonumber(r[8]) or 0, retries = tonumber(r[9]) or 0, at = tonumber(r[10]), body = r[11],
+          }
         end
         if not soonest or due < soonest then
           soonest = due
@@ -99,18 +112,23 @@ local function look(box, limit, now)
   return 'full'
 end
 
-local function enring(box, queue, band, front)
-  redis.call('SADD', P .. 'inring', box)
-  redis.call(front and 'LPUSH' or 'RPUSH', P .. 'ready:' .. queue .. ':' .. band, box)
+local function enring(box, queue, band, now, front)
+  local ring = P .. 'ready:' .. queue .. ':' .. band
+  joined = joined + 1
+  if front then
+    redis.call('ZADD', ring, FRONT + now + joined / 1000, box)
+  else
+    redis.call('ZADD', ring, 'NX', now + joined / 1000, box)
+  end
 end
 
--- Puts a mailbox where it belongs. One that is in a ring stays: claim will look at it.
+-- Puts a mailbox where it belongs now, at the tail of its ring or at the front.
 local function reposition(box, limit, now, front)
-  if redis.call('SISMEMBER', P .. 'inring', box) == 1 then
-    return
-  end
   local what, which, record = look(box, limit, now)
-  if what == 'timed' then
+  if what == 'ready' then
+    enring(box, record.queue, record.band, now, front)
+    ring_bell(record.queue)
+  elseif what == 'timed' then
     local first = redis.call('ZRANGE', P .. 'timed', 0, 0, 'WITHSCORES')
     redis.call('ZADD', P .. 'timed', which, box)
     if not first[2] or which < tonumber(first[2]) then
@@ -118,11 +136,5 @@ local function reposition(box, limit, now, front)
       local id = redis.call('LINDEX', P .. 'box:' .. box, 0)
       ring_bell(redis.call('HGET', P .. 'msg:' .. id, 'queue'))
     end
-    return
-  end
-  redis.call('ZREM', P .. 'timed', box)
-  if what == 'ready' then
-    enring(box, record.queue, record.band, front)
-    ring_bell(record.queue)
   end
 end

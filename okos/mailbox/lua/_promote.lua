@@ -1,9 +1,28 @@
 -- Brings back what was waiting for an instant that has come; a bounded number, the rest at the next call.
 local PROMOTE = 64
 
+-- The members of a timer that are due, and ms until its next one or nil.
+local function due_of(timer, now)
+  local first = redis.call('ZRANGE', P .. timer, 0, 0, 'WITHSCORES')
+  if not first[2] then
+    return {}
+  end
+  local due = tonumber(first[2])
+  if due > now then
+    return {}, due - now
+  end
+  return redis.call('ZRANGEBYSCORE', P .. timer, '-inf', now, 'LIMIT', 0, PROMOTE), 0
+end
+
+local function soonest(timer, now)
+  local first = redis.call('ZRANGE', P .. timer, 0, 0, 'WITHSCORES')
+  return first[2] and math.max(0, tonumber(first[2]) - now) or nil
+end
+
+-- Returns ms until the next delayed message or timed mailbox, or -1.
 local function promote(limit, now)
-  local due = redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, PROMOTE)
-  for _, member in ipairs(due) do
+  local delayed, next_delayed = due_of('delayed', now)
+  for _, member in ipairs(delayed) do
     local id = string.sub(member, 17)
     redis.call('ZREM', P .. 'delayed', member)
     local box = redis.call('HGET', P .. 'msg:' .. id, 'box')
@@ -12,21 +31,19 @@ local function promote(limit, now)
       join_mailbox(id, box, limit, now)
     end
   end
-  for _, box in ipairs(redis.call('ZRANGEBYSCORE', P .. 'timed', '-inf', now, 'LIMIT', 0, PROMOTE)) do
+  local timed, next_timed = due_of('timed', now)
+  for _, box in ipairs(timed) do
     redis.call('ZREM', P .. 'timed', box)
     reposition(box, limit, now)
   end
-end
-
--- Milliseconds until the next delayed message or timed mailbox, or -1.
-local function next_due(now)
-  local soonest
-  for _, key in ipairs({ 'delayed', 'timed' }) do
-    local first = redis.call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
-    local due = first[2] and tonumber(first[2])
-    if due and (not soonest or due < soonest) then
-      soonest = due
-    end
+  if #delayed > 0 then
+    next_delayed = soonest('delayed', now)
   end
-  return soonest and math.max(0, soonest - now) or -1
+  if #timed > 0 or #delayed > 0 then
+    next_timed = soonest('timed', now)
+  end
+  if next_delayed and next_timed then
+    return math.min(next_delayed, next_timed)
+  end
+  return next_delayed or next_timed or -1
 end

@@ -72,7 +72,14 @@ local function publish(p, limit, now, is_effect)
     end
   else
     redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
-    join_mailbox(p.id, p.box, limit, now)
+    local length = redis.call('RPUSH', P .. 'box:' .. p.box, p.id)
+    if length == 1 and p.hold == 0 and limit.rate == 0 then
+      -- alone and free to start: no need to look
+      enring(p.box, p.queue, p.band, now)
+      ring_bell(p.queue)
+    elseif length <= limit.jobs then
+      reposition(p.box, limit, now)
+    end
   end
   return 'new', p.id
 end

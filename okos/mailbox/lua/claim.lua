@@ -22,38 +22,43 @@ local PROC_MS = lease * 4 + 60000
 local FIRST = { [0] = 2, 0, 0, 1, 0, 0, 1, 0 }
 local TORCH_MS = 2000
 
-local now = clock()
-local limit = limits()
+local now, limit = clock()
 
-local function describe(id)
-  local r = redis.call('HMGET', P .. 'msg:' .. id, 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at')
-  local stalls = tonumber(r[6]) or 0
-  return { id, r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), stalls >= max_stalls - 1 and stalls > 0 and 1 or 0 }
+local function suspect(stalls)
+  return stalls > 0 and stalls >= max_stalls - 1
 end
 
 local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
 if kept[1] == seq then
   local items = {}
   for _, pair in ipairs(cmsgpack.unpack(kept[2])) do
-    if redis.call('HGET', P .. 'msg:' .. pair[1], 'token') == pair[2] then
-      items[#items + 1] = describe(pair[1])
+    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at')
+    if r[1] == pair[2] then
+      local stalls = tonumber(r[6]) or 0
+      items[#items + 1] = {
+        pair[1], r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), suspect(stalls) and 1 or 0,
+      }
     end
   end
-  return { next_due(now), 1, items }
+  return { 0, 1, items }
 end
 
-promote(limit, now)
+local due = promote(limit, now)
 
 local size, total = {}, 0
 for q, queue in ipairs(queues) do
   size[q] = {}
   for band = 0, 2 do
-    size[q][band] = redis.call('LLEN', P .. 'ready:' .. queue .. ':' .. band)
+    size[q][band] = redis.call('ZCARD', P .. 'ready:' .. queue .. ':' .. band)
     total = total + size[q][band]
   end
 end
+if total == 0 then
+  return { due, 0, {} }
+end
 
-local turn = tonumber(redis.call('HGET', P .. 'counts', 'token')) or 0
+-- Tokens are numbered; numbers that this call does not use are never used.
+local turn = redis.call('HINCRBY', P .. 'counts', 'token', n) - n
 
 -- The ring to serve next: the band by weight, then the queues in turn.
 local function next_ring()
@@ -69,62 +74,54 @@ local function next_ring()
   end
 end
 
-local function start(id, box, record)
-  if limit.rate > 0 and not record.charged then
-    charge(box, record.cost, limit, now)
-    redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
-  end
-  turn = redis.call('HINCRBY', P .. 'counts', 'token', 1)
-  local token = turn .. '-' .. nonce
-  redis.call('HSET', P .. 'msg:' .. id, 'state', 'running', 'token', token, 'proc', proc)
-  redis.call('HINCRBY', P .. 'msg:' .. id, 'attempts', 1)
-  redis.call('ZADD', P .. 'leases', now + lease, id)
-  return token
-end
-
-local items, claimed, bytes, looks = {}, {}, 0, 0
+local items, claimed, leases, bytes, looks = {}, {}, {}, 0, 0
 local most_looks = n * 2 + 64
 while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   looks = looks + 1
   local q, band = next_ring()
-  if not q then
-    break
-  end
   local queue = queues[q]
-  local box = redis.call('LPOP', P .. 'ready:' .. queue .. ':' .. band)
+  local box = redis.call('ZPOPMIN', P .. 'ready:' .. queue .. ':' .. band)[1]
   size[q][band] = size[q][band] - 1
   total = total - 1
-  redis.call('SREM', P .. 'inring', box)
-  local what, which, record = look(box, limit, now)
-  if what ~= 'ready' then
-    if what == 'timed' then
-      redis.call('ZADD', P .. 'timed', which, box)
-    end
-  elseif record.queue ~= queue or record.band ~= tostring(band) then
-    enring(box, record.queue, record.band)
+  local what, id, record = look(box, limit, now, true)
+  if what == 'timed' then
+    redis.call('ZADD', P .. 'timed', id, box)
+  elseif what == 'ready' and (record.queue ~= queue or record.band ~= tostring(band)) then
+    enring(box, record.queue, record.band, now)
     ring_bell(record.queue)
-  elseif record.stalls > 0 and record.stalls >= max_stalls - 1 and not may_suspect then
+  elseif what == 'ready' and suspect(record.stalls) and not may_suspect then
     -- one suspect a process: if it dies, only the guilty one is buried. Out of sight of this call.
-    enring(box, record.queue, record.band)
-  else
-    if record.stalls > 0 and record.stalls >= max_stalls - 1 then
+    enring(box, record.queue, record.band, now)
+  elseif what == 'ready' then
+    if suspect(record.stalls) then
       may_suspect = false
     end
-    local token = start(which, box, record)
-    local item = describe(which)
-    items[#items + 1] = item
-    claimed[#claimed + 1] = { which, token }
-    bytes = bytes + #item[3]
+    if limit.rate > 0 and not record.charged then
+      charge(box, record.cost, limit, now)
+      redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
+    end
+    turn = turn + 1
+    local token = turn .. '-' .. nonce
+    local attempts = record.attempts + 1
+    redis.call('HSET', P .. 'msg:' .. id, 'state', 'running', 'token', token, 'proc', proc, 'attempts', attempts)
+    leases[#leases + 1] = now + lease
+    leases[#leases + 1] = id
+    claimed[#claimed + 1] = { id, token }
+    items[#items + 1] = {
+      id, token, record.body, box, attempts, record.retries, record.stalls, now - record.at, suspect(record.stalls) and 1 or 0,
+    }
+    bytes = bytes + #record.body
     if limit.jobs > 1 then
       reposition(box, limit, now)
     end
   end
 end
 
-local due = next_due(now)
 if #items > 0 then
-  redis.call('HSET', P .. 'proc:' .. proc, 'claim', seq, 'claimed', cmsgpack.pack(claimed))
-  redis.call('PEXPIRE', P .. 'proc:' .. proc, PROC_MS)
+  redis.call('ZADD', P .. 'leases', unpack(leases))
+  if redis.call('HSET', P .. 'proc:' .. proc, 'claim', seq, 'claimed', cmsgpack.pack(claimed)) > 0 then
+    redis.call('PEXPIRE', P .. 'proc:' .. proc, PROC_MS)
+  end
   if total > 0 then
     for q, queue in ipairs(queues) do
       if size[q][0] + size[q][1] + size[q][2] > 0 then

@@ -5,7 +5,9 @@
 -- ARGV     age of done (ms), age of dead (ms), most of each
 -- Returns  {done removed, dead removed}
 local now = clock()
-return {
+local removed = {
   age_out('done', tonumber(ARGV[1]), tonumber(ARGV[3]), now),
   age_out('dead', tonumber(ARGV[2]), tonumber(ARGV[3]), now),
 }
+flush()
+return removed

@@ -4,4 +4,5 @@
 -- KEYS[1]  namespace prefix
 -- ARGV     the publication (see _publish)
 -- Returns  {'new' | 'seen' | 'full', the id that stands for it}
-return { publish(read_publication(1), limits(), clock(), false) }
+local now, limit = clock()
+return { publish(read_publication(1), limit, now, false) }

@@ -18,9 +18,7 @@ for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
     lost[#lost + 1] = id
   end
 end
-if redis.call('HGET', P .. 'clock', 'lease') ~= ARGV[2] then
-  redis.call('HSET', P .. 'clock', 'lease', ARGV[2])
-end
+redis.call('HSET', P .. 'engine', 'lease', ARGV[2])
 redis.call('ZADD', P .. 'procs', now, proc)
 redis.call('HSET', P .. 'proc:' .. proc, 'self', ARGV[3])
 redis.call('PEXPIRE', P .. 'proc:' .. proc, lease * 4 + 60000)

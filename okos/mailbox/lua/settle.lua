@@ -17,8 +17,7 @@ if kept[1] == seq then
   return cmsgpack.unpack(kept[2])
 end
 
-local now = clock()
-local limit = limits()
+local now, limit = clock()
 
 -- Reads the effects from ARGV, all of them, before anything is written.
 local function read_effects(number)
@@ -64,7 +63,7 @@ end
 local function suspend(id, box, state, due, attempts)
   redis.call('HSET', P .. 'msg:' .. id, 'state', state, 'due', due)
   redis.call('HDEL', P .. 'msg:' .. id, 'token')
-  redis.call('ZREM', P .. 'leases', id)
+  unlease(id)
   if attempts ~= 0 then
     redis.call('HINCRBY', P .. 'msg:' .. id, 'attempts', attempts)
   end
@@ -115,6 +114,8 @@ for a = 1, n do
   end
 end
 
-redis.call('HSET', P .. 'proc:' .. proc, 'settle', seq, 'settled', cmsgpack.pack(replies))
-redis.call('PEXPIRE', P .. 'proc:' .. proc, 600000)
+flush()
+if redis.call('HSET', P .. 'proc:' .. proc, 'settle', seq, 'settled', cmsgpack.pack(replies)) > 0 then
+  redis.call('PEXPIRE', P .. 'proc:' .. proc, 600000)
+end
 return replies

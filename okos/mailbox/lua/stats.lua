@@ -2,7 +2,7 @@
 -- What the engine holds, in one look.
 --
 -- KEYS[1]  namespace prefix
--- Returns  {now (ms), {counts: field, value …}, running, dead, done kept, delayed, timed mailboxes, mailboxes in a ring,
+-- Returns  {now (ms), {counts: field, value …}, running, dead, done kept, delayed, timed mailboxes,
 --           {process, its last heartbeat (ms), what it says of itself …}}
 local now = clock()
 local procs = {}
@@ -20,6 +20,5 @@ return {
   redis.call('ZCARD', P .. 'done'),
   redis.call('ZCARD', P .. 'delayed'),
   redis.call('ZCARD', P .. 'timed'),
-  redis.call('SCARD', P .. 'inring'),
   procs,
 }

@@ -19,8 +19,7 @@ if turn_ms > 0 then
   end
 end
 
-local now = clock()
-local limit = limits()
+local now, limit = clock()
 local stalled, expired = {}, {}
 
 local function note(list, ...)
@@ -29,12 +28,12 @@ local function note(list, ...)
   end
 end
 
-if now >= (tonumber(redis.call('HGET', P .. 'clock', 'grace')) or 0) then
+if now >= limit.grace then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, MOST)) do
     local key = P .. 'msg:' .. id
     local record = redis.call('HMGET', key, 'box', 'expires', 'proc', 'state')
     local box = record[1]
-    redis.call('ZREM', P .. 'leases', id)
+    unlease(id)
     if box and record[4] == 'running' then
       count('stalled')
       local stalls = redis.call('HINCRBY', key, 'stalls', 1)
@@ -77,4 +76,5 @@ end
 age_out('done', done_age, MOST, now)
 age_out('dead', dead_age, MOST, now)
 
+flush()
 return { 1, stalled, expired }
