@@ -77,6 +77,9 @@ class MailboxBroker(Broker):
         lease_ms: A running message whose process shows no sign of life for this long is run again elsewhere.
         middleware: The whole list, or None for the default one: strict order, no rate limit, three retries.
         max_stalls: A message whose process ended this many times while running it becomes a dead letter.
+        client: This OS process consumes only what is addressed to itself (replies). It is no worker: it is not
+            listed as one, leaves the policy in force as it is, and sweeps nothing with numbers that are not the
+            workers'.
 
     Raises:
         ValueError: The URL cannot be read, or a number is out of range.
@@ -91,6 +94,7 @@ class MailboxBroker(Broker):
         lease_ms: int = 15_000,
         middleware: list[Middleware] | None = None,
         max_stalls: int = 2,
+        client: bool = False,
     ) -> None:
         if lease_ms < MIN_LEASE_MS:
             raise ValueError(f"lease_ms must be at least {MIN_LEASE_MS}, not {lease_ms}")
@@ -104,6 +108,7 @@ class MailboxBroker(Broker):
         self.shelf = Shelf(self.store)
         self._lease_ms = lease_ms
         self._max_stalls = max_stalls
+        self._client = client
         self._engine: Engine | None = None
         self._engine_lock = threading.Lock()
         self._previews: PreviewSender | None = None
@@ -273,7 +278,7 @@ class MailboxBroker(Broker):
 
     def options(self) -> EngineOptions:
         """Gather what the middlewares decided."""
-        options = EngineOptions(lease_ms=self._lease_ms, max_stalls=self._max_stalls)
+        options = EngineOptions(lease_ms=self._lease_ms, max_stalls=self._max_stalls, client=self._client)
         for middleware in self.middleware:
             policy: Policy | None = getattr(middleware, "policy", None)
             match policy:

@@ -134,7 +134,9 @@ class Engine:
         return list(self._hung)
 
     def describe(self) -> str:
-        """Say what this process is, as JSON, for whoever looks at the workers."""
+        """Say what this process is, as JSON, for whoever looks at the workers; nothing if it is none."""
+        if self.options.client:
+            return ""
         return json.dumps(
             {
                 "pid": os.getpid(),

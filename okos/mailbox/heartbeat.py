@@ -45,7 +45,7 @@ class Heartbeat(threading.Thread):
         self._engine = engine
         timeout_s = max(0.5, min(5.0, engine.options.lease_ms / 3000))
         self._client: redis.Redis = engine.store.another_connection(socket_timeout_s=timeout_s)
-        self._sweeps = True
+        self._sweeps = not engine.options.client
 
     def run(self) -> None:
         """Serve until the engine is closed."""
@@ -86,7 +86,7 @@ class Heartbeat(threading.Thread):
             sent_at = time.monotonic()
             somebody_sweeps, lost = engine.store.call("renew", *argv, client=self._client)
             # While another process sweeps, this one asks again only with its next heartbeat.
-            self._sweeps = self._sweeps or not somebody_sweeps
+            self._sweeps = self._sweeps or not (somebody_sweeps or engine.options.client)
             gone = {message_id.decode() for message_id in lost}
             for delivery in chunk:
                 if delivery.claimed.id in gone:

@@ -22,10 +22,12 @@ class EngineOptions:
         lease_ms: An attempt that is not renewed for this long is taken for dead.
         max_stalls: A message whose OS process ended this many times while running it is dead. From the stall before
             that on it is a suspect, and a process holds one suspect at a time.
+        client: This process is no worker: it only consumes what is addressed to itself.
     """
 
     lease_ms: int = 15_000
     max_stalls: int = 2
+    client: bool = False
     window: WindowPolicy = field(default_factory=WindowPolicy)
     rate: RatePolicy = field(default_factory=RatePolicy)
     history: HistoryPolicy = field(default_factory=HistoryPolicy)

@@ -159,6 +159,8 @@ class Pump(threading.Thread):
     def _announce(self) -> None:
         """Write the policy before the first claim, so that no claim goes by an older one."""
         options = self._engine.options
+        if options.client:
+            return
         rate = options.rate.jobs_per_second or 0
         with contextlib.suppress(StoreUnavailable):  # only raised once the engine is closed
             self._until_answered([("limit", [options.window.max_jobs_per_user, rate, options.rate.burst])])
