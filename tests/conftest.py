@@ -1,0 +1,32 @@
+"""What all tests share: one real server a session, a namespace a test, and waiting for a condition."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from real_server import RealServer, a_server, eventually
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Wait for another process: until the condition holds, or fail after a time that is never needed."""
+    return eventually
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[RealServer]:
+    """Run the server of this session. Tests that stop it, fill it or change its settings start one of their own."""
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def url(shared_server: RealServer) -> str:
+    """Return the address of a server that answers."""
+    return shared_server.url
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Return a namespace that nobody else uses."""
+    return f"test-{secrets.token_hex(6)}"
