@@ -6,9 +6,10 @@ kept here for all of them: a line never holds a message's text (Dramatiq would l
 a traceback never holds local variables (they hold texts and keys).
 """
 
+import json
 import logging
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import structlog
 
@@ -55,6 +56,19 @@ def configure_logging(level: str, log_format: str, *, stream: TextIO | None = No
     )
 
 
+def file_log(file: BinaryIO) -> structlog.typing.WrappedLogger:
+    """A log of its own that goes to a file, one JSON object a line, whatever the rest of the process does."""
+    return structlog.wrap_logger(
+        structlog.BytesLogger(file),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: json.dumps(event, default=str).encode()),
+        ],
+    )
+
+
 def is_console(log_format: str, stream: TextIO) -> bool:
     """Whether lines are written for a person; `auto` asks whether the stream is a terminal."""
     return stream.isatty() if log_format == "auto" else log_format == "console"
@@ -78,9 +92,7 @@ def _without_text(record: logging.LogRecord) -> bool:
         return False
     if isinstance(record.args, tuple):
         record.args = tuple(
-            f"{arg.actor_name} {arg.message_id}"
-            if hasattr(arg, "message_id") and hasattr(arg, "actor_name")
-            else arg
+            f"{arg.actor_name} {arg.message_id}" if hasattr(arg, "message_id") and hasattr(arg, "actor_name") else arg
             for arg in record.args
         )
     return True

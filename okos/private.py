@@ -15,6 +15,7 @@ from typing import Any
 
 from okos.errors import OkosError
 from okos.home import locked, prepare_home
+from okos.log import file_log
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_binary, start_server
 from okos.settings import Settings, load_settings
@@ -23,7 +24,7 @@ from okos.up.crew import scheduler_child, server_child, worker_children
 from okos.up.supervisor import Supervisor
 
 _PAUSE_S = 0.02
-_TOO_MANY_FAILURES = 3
+_TOO_MANY_FAILURES = 2
 
 
 class PrivateOkosFailed(OkosError):
@@ -133,7 +134,9 @@ def private_okos(
         def crew(server: Server) -> Supervisor:
             known = settings.model_copy(update={"redis_url": server.url})
             children = [server_child(server), *worker_children(known, output=output, directory=directory)]
-            return Supervisor([*children, scheduler_child(known, output=output)] if scheduler else children)
+            if scheduler:
+                children.append(scheduler_child(known, output=output))
+            return Supervisor(children, log=file_log(output))
 
         started: Future[tuple[Server, Supervisor]] = Future()
         keeper = threading.Thread(target=_keep, args=(settings.home, crew, started), name="okos", daemon=True)

@@ -4,6 +4,7 @@ A module here parses arguments, calls one function of the layer below and prints
 when its command runs, so that `okos --help` is there at once. An `OkosError` is one line on stderr and exit 1.
 """
 
+import logging
 import sys
 from typing import Annotated
 
@@ -35,6 +36,9 @@ for _name, _command in COMMANDS.items():
 
 def main() -> None:
     """Run the command that the arguments name; never returns."""
+    # What a library has to tell is for the log of a process that has one (`okos up` and its children set theirs up);
+    # the stderr of a command is for its one line.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app(prog_name="okos")
     except OkosError as error:

@@ -26,8 +26,6 @@ from okos.up.banner import banner
 from okos.up.crew import check_handlers, scheduler_child, server_child, worker_children
 from okos.up.supervisor import Supervisor
 
-_log = structlog.get_logger()
-
 
 def run_up(settings: Settings, *, stdout: TextIO, stderr: TextIO) -> None:
     """Run all of Okos in the foreground until it is told to stop.
@@ -58,16 +56,17 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
             Running(pid=os.getpid(), started_ms=started_ms, server=shown(server.url), children=supervisor.pids()),
         )
 
+    text = banner(settings, server)
     children = [*worker_children(settings, output=None), scheduler_child(settings, output=None)]
     if server.child is not None:
         children.insert(0, server_child(server))
-    supervisor = Supervisor(children, on_change=note)
+    supervisor = Supervisor(children, log=structlog.get_logger("okos.up"), on_change=note)
     if server.child is not None:
         supervisor.adopt("server", server.child)
         server.child = None  # from here on the supervisor's to stop
     ready = _Readiness(settings, stdout)
     with _stopping_on_signals(supervisor, settings, stdout):
-        _say(stdout, banner(settings, server))
+        _say(stdout, text)
         supervisor.run(on_step=lambda: None if supervisor.is_stopping else ready.look())
     _say(stdout, "Okos has stopped.")
 

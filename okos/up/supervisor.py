@@ -13,13 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import structlog
+from typing import Any, Protocol
 
 from okos.child import has_exited, kill_session, reap
 from okos.up.lifecycle import Action, Lifecycle, State
-
-_log = structlog.get_logger()
 
 _POLL_S = 0.1
 _POLL_IN_HURRY_S = 0.01
@@ -56,6 +53,14 @@ class _Kept:
     process: subprocess.Popen[bytes] | None = None
 
 
+class Log(Protocol):
+    """Where a supervisor tells what happens; structlog's loggers are such."""
+
+    def debug(self, event: str, **fields: Any) -> Any: ...  # noqa: D102 - as everywhere. Any: whatever can be shown
+    def warning(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+    def error(self, event: str, **fields: Any) -> Any: ...  # noqa: D102
+
+
 class Supervisor:
     """Starts its children, starts them again with backoff when they exit, stops them stage by stage.
 
@@ -66,7 +71,8 @@ class Supervisor:
     `stop`, `stop_at_once`, `send` and `pids` may be called from any thread, the first two from a signal handler.
 
     Args:
-        children: What to keep alive; those of one call are started in this order.
+        children: What to keep alive, started in this order.
+        log: Where to tell what happens to them.
         clock: Milliseconds that only grow.
         on_change: Called by `step` after a child came or went.
     """
@@ -75,10 +81,12 @@ class Supervisor:
         self,
         children: Sequence[Child],
         *,
+        log: Log,
         clock: Callable[[], int] = monotonic_ms,
         on_change: Callable[[], None] | None = None,
     ) -> None:
         self._kept = {child.name: _Kept(child=child, life=Lifecycle()) for child in children}
+        self._log = log
         self._clock = clock
         self._on_change = on_change
         self._lock = threading.RLock()  # a process must not be reaped while another thread signals it
@@ -161,9 +169,9 @@ class Supervisor:
         kept.life.has_exited(now_ms)
         if kept.life.state is State.BACKING_OFF:
             wait_ms = kept.life.due_ms - now_ms
-            _log.warning("child exited", child=kept.child.name, pid=pid, status=status, starts_again_in_ms=wait_ms)
+            self._log.warning("child exited", child=kept.child.name, pid=pid, status=status, starts_again_in_ms=wait_ms)
         else:
-            _log.debug("child stopped", child=kept.child.name, pid=pid, status=status)
+            self._log.debug("child stopped", child=kept.child.name, pid=pid, status=status)
         return True
 
     def _ask_the_lowest_stage(self, now_ms: int) -> None:
@@ -180,15 +188,15 @@ class Supervisor:
                 kept.process = kept.child.start()
             except OSError as error:
                 kept.life.has_exited(now_ms)
-                _log.error("child cannot be started", child=kept.child.name, reason=str(error))
+                self._log.error("child cannot be started", child=kept.child.name, reason=str(error))
                 return False
             kept.life.has_spawned(now_ms)
-            _log.debug("child started", child=kept.child.name, pid=kept.process.pid)
+            self._log.debug("child started", child=kept.child.name, pid=kept.process.pid)
             return True
         if kept.process is not None and action is Action.TERMINATE:
             kept.process.terminate()
         if kept.process is not None and action is Action.KILL:
             if not self._hurried:
-                _log.warning("child did not stop in time", child=kept.child.name, pid=kept.process.pid)
+                self._log.warning("child did not stop in time", child=kept.child.name, pid=kept.process.pid)
             kill_session(kept.process)
         return False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from okos.child import spawn
 from okos.up.lifecycle import STEADY_MS
@@ -48,7 +49,7 @@ class Stage:
         return Child(name=name, start=start, stage=stage, grace_ms=grace_ms)
 
     def run(self, *children: Child) -> Supervisor:
-        supervisor = Supervisor(children, clock=lambda: self.now_ms)
+        supervisor = Supervisor(children, log=structlog.stdlib.get_logger(), clock=lambda: self.now_ms)
         self.thread = threading.Thread(target=supervisor.run, daemon=True)
         self.thread.start()
         self.supervisor = supervisor
