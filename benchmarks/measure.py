@@ -68,8 +68,9 @@ class Latency:
     doubled: int
     p50_ms: float
     p99_ms: float
+    idle_round_trips_per_s: float
+    """Per worker process, once all is done; so is the next."""
     idle_commands_per_s: float
-    """Per worker process, once all is done."""
 
 
 Result = TypeVar("Result", Drain, Latency)
@@ -136,7 +137,8 @@ def latency(contestant: str, *, rate_per_s: int, messages: int, idle_s: int) -> 
         doubled=count_doubled(runs),
         p50_ms=percentile(waits_ms, 50),
         p99_ms=percentile(waits_ms, 99),
-        idle_commands_per_s=(idle.commands - 1) / idle_s / PROCESSES,  # 1: our own reading
+        idle_round_trips_per_s=(idle.reads - 1) / idle_s / PROCESSES,  # 1: our own reading
+        idle_commands_per_s=(idle.commands - 1) / idle_s / PROCESSES,
     )
 
 

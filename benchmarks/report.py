@@ -122,12 +122,13 @@ def _handler_table(drains: Sequence[Drain]) -> str:
 
 def _latency_table(latencies: Sequence[Latency]) -> str:
     return _table(
-        ("contestant", "p50 ms", "p99 ms", "commands/s per idle process", "missing"),
+        ("contestant", "p50 ms", "p99 ms", "round trips/s when idle", "commands/s when idle", "missing"),
         [
             (
                 _TITLES[latency.contestant],
                 f"{latency.p50_ms:.1f}",
                 f"{latency.p99_ms:.1f}",
+                f"{latency.idle_round_trips_per_s:.2f}",
                 f"{latency.idle_commands_per_s:.2f}",
                 f"{latency.missing:,}",
             )
