@@ -57,6 +57,9 @@ class Run(Protocol):
     def append(self, name: str, value: bytes, *, keep: int, ttl_ms: int) -> None:
         """Append to a stored list with the ack."""
 
+    def delete(self, name: str) -> None:
+        """Delete a stored value with the ack."""
+
     def on_dead(self, message: dramatiq.Message[Any]) -> None:
         """Publish this only if the attempt ends as a dead letter; the last call counts."""
 
@@ -128,12 +131,11 @@ class Assistant:
 
     def _answered(self, handler: Handler, envelope: Envelope, run: Run) -> tuple[list[str], bool]:
         """Run the handler; what the user is told instead of an answer is not part of the conversation."""
-        content = None
-        if envelope.attachment is not None:
-            content = self._store.read(envelope.attachment.name)
-            if content is None:
-                _log.warning("attachment gone", message_id=envelope.id, kind=envelope.kind)
-                return [ATTACHMENT_GONE], False
+        attachment = envelope.attachment
+        content = None if attachment is None else self._store.read(attachment.name)
+        if content is None and (attachment is not None or envelope.kind == "photo"):
+            _log.warning("attachment gone", message_id=envelope.id, kind=envelope.kind)
+            return [ATTACHMENT_GONE], False
         turn = self._turn(envelope, content, run)
         try:
             self._wait_for(_coroutine(handler, turn))
@@ -169,6 +171,8 @@ class Assistant:
             last = number == len(texts)
             reply = Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=last)
             self._store.enqueue(posted(envelope, reply))
+        if envelope.attachment is not None:
+            run.delete(envelope.attachment.name)
         if is_remembered and replies and self._memory_turns:
             turn = memory.Remembered(id=envelope.id, user=in_words(envelope), assistant="\n\n".join(replies))
             run.append(

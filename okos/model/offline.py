@@ -62,7 +62,8 @@ class OfflineResponder:
         latest = conversation.latest
         if latest.photo is not None:
             async with self._looking:
-                return await asyncio.to_thread(describe_photo, latest.photo)
+                facts = await asyncio.to_thread(describe_photo, latest.photo)
+            return f"{facts} Its caption: “{_beginning(latest.text)}”." if latest.text.strip() else facts
         return describe_sticker(latest.emoji) if latest.emoji else describe_text(latest.text)
 
 

@@ -66,10 +66,14 @@ class FakeRun:
 
     token: str = "t1"  # noqa: S105 - not a secret
     appended: list[tuple[str, bytes, int, int]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     apologies: list[Reply] = field(default_factory=list)
 
     def append(self, name: str, value: bytes, *, keep: int, ttl_ms: int) -> None:
         self.appended.append((name, value, keep, ttl_ms))
+
+    def delete(self, name: str) -> None:
+        self.deleted.append(name)
 
     # Any, here and below: the type of a message's result.
     def on_dead(self, message: dramatiq.Message[Any]) -> None:

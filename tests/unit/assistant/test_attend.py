@@ -115,10 +115,22 @@ def test_the_model_is_shown_the_photo() -> None:
     assert (latest.photo.content, latest.photo.file_name, latest.text) == (b"abc", "cat.png", "Who?")
 
 
-def test_a_photo_that_is_no_longer_kept_is_asked_for_again() -> None:
+def test_a_photo_is_deleted_with_its_turn_and_kept_for_the_next_attempt() -> None:
+    store, done, failed = FakeStore(values={"file:1": b"abc"}), FakeRun(), FakeRun()
+    body = an_envelope(kind="photo", attachment=PHOTO).encode()
+
+    with pytest.raises(ModelBusy):
+        an_assistant(store, failed, SaysModel(error=ModelBusy("503"))).attend(answer, body)
+    an_assistant(store, done).attend(answer, body)
+
+    assert (failed.deleted, done.deleted) == ([], ["file:1"])
+
+
+@pytest.mark.parametrize("attachment", [PHOTO, None])
+def test_a_photo_that_is_no_longer_kept_is_asked_for_again(attachment: Attachment | None) -> None:
     store, run, model = FakeStore(), FakeRun(), SaysModel()
 
-    an_assistant(store, run, model).attend(answer, an_envelope(kind="photo", attachment=PHOTO).encode())
+    an_assistant(store, run, model).attend(answer, an_envelope(kind="photo", attachment=attachment).encode())
 
     assert "send it again" in store.replies[0].text
     assert (store.replies[0].last, store.replies[0].failed) == (True, False)

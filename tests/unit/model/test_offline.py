@@ -74,9 +74,10 @@ def test_a_photo_is_described_by_its_facts() -> None:
     Image.new("RGB", (40, 30), "#e61414").save(content, "PNG")
     photo = Photo(content=content.getvalue(), file_name="red.png")
 
-    whole = "".join(answer(Said(role="user", text="", photo=photo)))
+    whole = "".join(answer(Said(role="user", text="Look!", photo=photo)))
 
     assert f"red.png: PNG, 40 x 30 pixels, {len(photo.content)} bytes, mostly red (#e61414)." in whole
+    assert "Its caption: “Look!”." in whole
 
 
 def test_what_is_no_photo_is_said_to_be_none() -> None:

@@ -10,9 +10,7 @@ from PIL import Image
 from okos.model.photo import MAX_PHOTO_BYTES, PhotoUnreadable, for_model, look_at, what_is_it
 
 
-def a_photo(
-    size: tuple[int, int] = (40, 30), kind: str = "PNG", colour: str = "#e01010", mode: str = "RGB"
-) -> bytes:
+def a_photo(size: tuple[int, int] = (40, 30), kind: str = "PNG", colour: str = "#e01010", mode: str = "RGB") -> bytes:
     content = io.BytesIO()
     Image.new("RGB", size, colour).convert(mode).save(content, kind)
     return content.getvalue()
@@ -22,8 +20,7 @@ def a_png_that_claims(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 64)), (b"IEND", b"")]
     chunks = (
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
