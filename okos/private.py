@@ -19,7 +19,6 @@ from okos.log import file_log
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_binary, start_server
 from okos.settings import Settings, load_settings
-from okos.template import handlers_directory
 from okos.up.crew import scheduler_child, server_child, worker_children
 from okos.up.supervisor import Supervisor
 
@@ -113,8 +112,7 @@ def private_okos(
         workers: How many worker processes.
         threads: How many messages each handles at once.
         scheduler: Whether the scheduler runs too.
-        directory: Where the workers look for the handlers first; None: the working directory, and if there are
-            none the template's.
+        directory: Where the workers look for the handlers first; None: the working directory.
         graceful: Whether the end waits for what is running; if not, it stays in the home, to be handled later.
         **given: Settings to change, by name; a section as its model (`model=Model()`).
 
@@ -128,7 +126,6 @@ def private_okos(
         | given
         | {"home": home, "redis_url": None}
     )
-    directory = handlers_directory(settings.handlers) if directory is None else directory
     with locked(prepare_home(settings.home)), (settings.home / "okos.log").open("ab") as output:
 
         def crew(server: Server) -> Supervisor:
