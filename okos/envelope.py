@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value", str, int, bool)
 
 
-class BadEnvelope(OkosError):  # noqa: N818 - named for the condition, like every error of Okos
+class BadEnvelope(OkosError):
     """What was published is no envelope or reply; no retry will make it one."""
 
 
