@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     _Parts = AsyncGenerator[tuple[str, str | None]]
 
 # Servers on one's own machine need no key, but the SDK does.
-_NO_KEY = "none"
+_NO_KEY = "no-key"
 _CUT_OFF = "\n\n[…] (The model stopped here: its limit on the length of an answer.)"
 _CONNECT_TIMEOUT_S = 10.0
 # How long to wait for the end mark once the answer is complete; it only saves the next one a handshake.
@@ -121,7 +121,7 @@ class ChatModel:
                         yield text
         except openai.OpenAIError as error:
             # Without the cause: its text and its request hold the key and what the user wrote, and a traceback is kept.
-            raise verdict(error, with_photo=photo is not None) from None
+            raise verdict(error, with_photo=photo is not None, api_key=self._api_key) from None
         except TimeoutError as error:
             raise ModelBusy("the model fell silent") from error
         except (ValueError, AttributeError, TypeError, LookupError) as error:

@@ -7,6 +7,7 @@ are looked for because only OpenAI's own server has codes for them: local ones a
 
 from __future__ import annotations
 
+import math
 import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -37,16 +38,18 @@ _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "b
 _MOMENTARY = frozenset({408, 409, 425, 429})
 _PHOTO_STATUSES = frozenset({400, 404, 413, 415, 422, 500, 501})
 _REASON_CHARS = 200
-# OpenAI repeats a wrong key, half starred out, in its refusal.
-_SECRET = re.compile(r"\b(sk|key|Bearer)[-_ ]\S{6,}")
+# Servers repeat a wrong key in their refusal; OpenAI stars out half of it.
+_SECRET = re.compile(r"\bsk-\S+|\bBearer \S+", re.IGNORECASE)
+_HINTS = {401: "is model.api_key right?", 403: "is model.api_key right?", 404: "are model.base_url and name right?"}
 
 
-def verdict(error: openai.OpenAIError, *, with_photo: bool) -> ModelBusy | ModelRefused | ModelTold:
+def verdict(error: openai.OpenAIError, *, with_photo: bool, api_key: str) -> ModelBusy | ModelRefused | ModelTold:
     """Sort an error of the SDK.
 
     Args:
         error: As the SDK raised it.
         with_photo: Whether the request held one, so that the server's words about images are about it.
+        api_key: What must not be in what is returned, whatever the server says.
     """
     if isinstance(error, openai.APIConnectionError):
         slow = isinstance(error, openai.APITimeoutError)
@@ -54,7 +57,7 @@ def verdict(error: openai.OpenAIError, *, with_photo: bool) -> ModelBusy | Model
     if not isinstance(error, openai.APIError):
         return ModelRefused(f"the model's client failed: {type(error).__name__}")
     status = error.status_code if isinstance(error, openai.APIStatusError) else _status_in(error)
-    reason = _reason(error, status)
+    reason = _reason(error, status, api_key)
     if told := _told(error, status, reason, with_photo=with_photo):
         return told
     if error.code in _QUOTA_CODES:
@@ -62,7 +65,8 @@ def verdict(error: openai.OpenAIError, *, with_photo: bool) -> ModelBusy | Model
     if status is None or status in _MOMENTARY or status >= 500:  # noqa: PLR2004 - the server's own faults
         headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
         return ModelBusy(f"the model is busy: {reason}", retry_after_ms=retry_after_ms(headers))
-    return ModelRefused(f"the model refused the request: {reason}")
+    hint = f" ({_HINTS[status]})" if status in _HINTS else ""
+    return ModelRefused(f"the model refused the request: {reason}{hint}")
 
 
 def retry_after_ms(headers: Mapping[str, str]) -> int | None:
@@ -104,14 +108,15 @@ def _status_in(error: openai.APIError) -> int | None:
     return int(error.code) if error.code is not None and re.fullmatch(r"[45]\d\d", error.code) else None
 
 
-def _reason(error: openai.APIError, status: int | None) -> str:
-    """Give the server's words for the log, shortened and without what looks like a key."""
-    words = " ".join(error.message.split())[:_REASON_CHARS]
-    return f"{status or 'in the stream'}, {_SECRET.sub('***', words)}"
+def _reason(error: openai.APIError, status: int | None, api_key: str) -> str:
+    """Give the server's words for the log, shortened and without the key or what looks like one."""
+    words = " ".join(error.message.split()).replace(api_key, "***").removeprefix(f"Error code: {status} - ")
+    return f"{status or 'in the stream'}, {_SECRET.sub('***', words)[:_REASON_CHARS]}"
 
 
 def _number(value: str | None) -> float | None:
     try:
-        return float(value) if value is not None else None
+        number = float(value or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONG_MS = 60_000
+OTHER_KEY = "tiny-" + "secret"
 QUESTION = Said(role="user", text="What is it?")
 CONVERSATION = Conversation(system="Be brief.", latest=QUESTION)
 
@@ -124,7 +125,7 @@ def test_the_key_goes_along_and_a_server_without_one_is_asked_with_a_dummy(serve
     ask(a_model(server.url))
     ask(a_model(server.url, api_key=None))
 
-    assert server.keys == ["Bearer sk-test", "Bearer none"]
+    assert server.keys == ["Bearer sk-test", "Bearer no-key"]
 
 
 def test_half_characters_are_mended_before_they_are_sent(server: ModelServer) -> None:
@@ -193,6 +194,8 @@ def test_without_streaming_what_is_no_answer_is_to_be_retried(server: ModelServe
         ({"retry-after": "7"}, 7_000),
         ({"retry-after-ms": "250", "retry-after": "1"}, 250),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "-5"}, 0),
         ({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, "far"),
     ],
 )
@@ -236,6 +239,7 @@ def test_a_refused_connection_is_to_be_retried() -> None:
 
 REFUSED = {
     "a wrong key": refuses(401, "Incorrect API key provided: sk-abcdefgh12345678."),
+    "a wrong key of another form": refuses(401, f"No such key: {OTHER_KEY}"),
     "a key without rights": refuses(403),
     "an unknown model": refuses(404, "The model `tiny` does not exist", code="model_not_found"),
     "an unknown parameter": refuses(400, "Unrecognized request argument"),
@@ -248,9 +252,11 @@ def test_what_no_retry_helps_is_given_up(server: ModelServer, behaviour: Behavio
     server.behave(behaviour)
 
     with pytest.raises(ModelRefused) as refused:
-        ask(a_model(server.url))
+        ask(a_model(server.url, api_key=OTHER_KEY))
 
-    assert "sk-abcdefgh" not in "".join(traceback.format_exception(refused.value))
+    kept = "".join(traceback.format_exception(refused.value))
+    assert "sk-abcdefgh" not in kept
+    assert OTHER_KEY not in kept
 
 
 TOLD = {

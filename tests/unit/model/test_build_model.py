@@ -16,7 +16,7 @@ def test_with_neither_address_nor_key_the_offline_responder_answers() -> None:
     ("settings", "url", "key"),
     [
         (Model(api_key=SecretStr(" sk-1\n")), OPENAI_URL, "sk-1"),
-        (Model(base_url="http://127.0.0.1:1/v1"), "http://127.0.0.1:1/v1", "none"),
+        (Model(base_url="http://127.0.0.1:1/v1"), "http://127.0.0.1:1/v1", "no-key"),
     ],
 )
 def test_an_address_or_a_key_is_enough_for_a_real_model(settings: Model, url: str, key: str) -> None:
