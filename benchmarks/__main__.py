@@ -90,6 +90,7 @@ def _measure(plan: Plan, contestants: Sequence[str], only: str | None) -> tuple[
             partial(latency, name, rate_per_s=rate_per_s, messages=messages, idle_s=plan.idle_s)
             for rate_per_s, messages in plan.latencies
             for name in contestants
+            if name != "mutex"  # nothing else waits, so nobody else holds it: it would be stock once more
         ]
     drains: list[list[Drain]] = []
     latencies: list[list[Latency]] = []
