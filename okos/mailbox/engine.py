@@ -142,11 +142,18 @@ class Engine:
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "threads": self.threads,
-                "queues": sorted(self.inboxes),
+                "queues": sorted(self._served()),
                 "in_hand": self.holdings.in_hand(),
             },
             separators=(",", ":"),
         )
+
+    def _served(self) -> set[str]:
+        """Return the queues of this process, also those whose consumer is still to come: a heartbeat may be earlier."""
+        if self.worker is None:
+            return set(self.inboxes)
+        declared = self.worker.broker.get_declared_queues()
+        return declared & self.worker.consumer_whitelist if self.worker.consumer_whitelist else declared
 
     def stop_claims(self) -> None:
         """Claim nothing from now on; what was claimed and not started goes back to the front of its mailbox."""
