@@ -82,9 +82,7 @@ def reap(child: subprocess.Popen[bytes]) -> int:
 def _dying_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
-    prctl = ctypes.CDLL(
-        None, use_errno=True
-    ).prctl  # looked up here: after the fork there is little one may do
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: after the fork there is little one may do
     parent = os.getpid()
 
     def ask_for_the_signal() -> None:

@@ -72,9 +72,7 @@ def locked(home: Path) -> Iterator[None]:
         if not _acquire(lock):
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
-            raise AlreadyRunning(
-                f"an Okos already runs in {home} (pid {pid}); stop it, or set OKOS_HOME to another"
-            )
+            raise AlreadyRunning(f"an Okos already runs in {home} (pid {pid}); stop it, or set OKOS_HOME to another")
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

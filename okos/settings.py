@@ -219,8 +219,7 @@ class Settings(BaseSettings):
             )
         if self.max_backoff_ms < self.min_backoff_ms:
             raise ValueError(
-                f"max_backoff_ms ({self.max_backoff_ms}) should be at least"
-                f" min_backoff_ms ({self.min_backoff_ms})"
+                f"max_backoff_ms ({self.max_backoff_ms}) should be at least min_backoff_ms ({self.min_backoff_ms})"
             )
         return self
 
@@ -304,9 +303,7 @@ def unknown_variables() -> list[str]:
     """Variables of the environment that look like a setting and are none: most often a slip of the pen."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
     return sorted(
-        name
-        for name in os.environ
-        if name.upper().startswith(PREFIX) and name.upper().partition("__")[0] not in known
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper().partition("__")[0] not in known
     )
 
 
@@ -341,19 +338,13 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: object) -> object:
     """What JSON can hold, with the secrets in clear: for a child's environment, never for a log."""
     if isinstance(value, BaseModel):
-        return {
-            name: _plain(part)
-            for name in type(value).model_fields
-            if (part := getattr(value, name)) is not None
-        }
+        return {name: _plain(part) for name in type(value).model_fields if (part := getattr(value, name)) is not None}
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _explain(
-    errors: list[ErrorDetails], config: Path | None, file: Mapping[str, Any], given: Mapping[str, Any]
-) -> str:
+def _explain(errors: list[ErrorDetails], config: Path | None, file: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """One line on the first error, and how many more there are."""
     first = errors[0]
     path = [str(part) for part in first["loc"] if part != "[key]"]
@@ -365,9 +356,7 @@ def _explain(
         text = first["msg"].removeprefix("Value error, ")
     else:
         reason = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
-        shown = isinstance(first["input"], str | int | float) and not {"api_key", "base_url", "redis_url"} & {
-            *path
-        }
+        shown = isinstance(first["input"], str | int | float) and not {"api_key", "base_url", "redis_url"} & {*path}
         got = f" (it is {first['input']!r:.60})" if shown else ""
         text = f"the setting {name} is wrong{origin}: {reason}{got}"
     more = len(errors) - 1

@@ -26,9 +26,7 @@ def choose_socket(home: Path) -> tuple[Path, tuple[Path, ...]]:
         pointer.write_text(str(directory), encoding="utf-8")
     path = directory / "server.sock"
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
-        raise OSError(
-            f"the path of its socket, {path}, is too long; set TMPDIR or OKOS_HOME to a shorter one"
-        )
+        raise OSError(f"the path of its socket, {path}, is too long; set TMPDIR or OKOS_HOME to a shorter one")
     return path, (path, directory, pointer)
 
 

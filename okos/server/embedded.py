@@ -187,9 +187,7 @@ def _candidates() -> list[Path]:
 def _binary_version(path: Path) -> tuple[int, ...] | None:
     """The version of a server program; None if it does not run here."""
     try:
-        said = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=_START_S, check=True
-        ).stdout
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_START_S, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(r"\bv=(\d+(?:\.\d+)*)", said)
