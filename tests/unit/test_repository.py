@@ -110,3 +110,18 @@ def test_what_lands_is_checked_and_then_tested() -> None:
 
     assert os.access(script, os.X_OK)
     assert steps == ["setup", "check", "test"]
+
+
+def test_a_link_in_a_page_leads_somewhere() -> None:
+    links = [
+        (path, target.partition("#")[0])
+        for path in tracked()
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
+
+    broken = [(str(path.relative_to(ROOT)), target) for path, target in links if not (path.parent / target).exists()]
+
+    assert links
+    assert broken == []
