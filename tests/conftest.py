@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+from mailboxes import Mailboxes
 from real_server import RealServer, a_server, eventually
 
 
@@ -30,3 +31,25 @@ def url(shared_server: RealServer) -> str:
 def namespace() -> str:
     """Return a namespace that nobody else uses."""
     return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def open_mailboxes(url: str, namespace: str) -> Iterator[Callable[..., Mailboxes]]:
+    """Open mailboxes with a window and a rate; when the test is over they drain, and nothing may be left."""
+    opened: list[Mailboxes] = []
+
+    def open_them(**policy: float) -> Mailboxes:
+        opened.append(Mailboxes(url, namespace, **policy))  # type: ignore[arg-type]  # whole numbers where they must be
+        return opened[-1]
+
+    yield open_them
+    for mailboxes in opened:
+        mailboxes.drain()
+        mailboxes.assert_nothing_is_left()
+        mailboxes.close()
+
+
+@pytest.fixture
+def mailboxes(open_mailboxes: Callable[..., Mailboxes]) -> Mailboxes:
+    """Open mailboxes with strict order and no rate limit."""
+    return open_mailboxes()

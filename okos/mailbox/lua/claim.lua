@@ -35,6 +35,8 @@ if kept[1] == seq then
     local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at')
     if r[1] == pair[2] then
       local stalls = tonumber(r[6]) or 0
+      -- the claimer counts the lease from when it asked again
+      redis.call('ZADD', P .. 'leases', now + lease, pair[1])
       items[#items + 1] = {
         pair[1], r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), suspect(stalls) and 1 or 0,
       }
@@ -57,7 +59,7 @@ if total == 0 then
   return { due, 0, {} }
 end
 
--- Tokens are numbered; numbers that this call does not use are never used.
+-- Tokens are numbered; their numbers also say whose turn it is, so those that are not used are given back.
 local turn = redis.call('HINCRBY', P .. 'counts', 'token', n) - n
 
 -- The ring to serve next: the band by weight, then the queues in turn.
@@ -117,6 +119,9 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   end
 end
 
+if #items < n then
+  redis.call('HINCRBY', P .. 'counts', 'token', #items - n)
+end
 if #items > 0 then
   redis.call('ZADD', P .. 'leases', unpack(leases))
   if redis.call('HSET', P .. 'proc:' .. proc, 'claim', seq, 'claimed', cmsgpack.pack(claimed)) > 0 then

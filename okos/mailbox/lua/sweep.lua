@@ -53,7 +53,7 @@ end
 promote(limit, now)
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIMIT', 0, MOST)) do
-  local record = redis.call('HMGET', P .. 'msg:' .. id, 'box', 'state', 'seq')
+  local record = redis.call('HMGET', P .. 'msg:' .. id, 'box', 'state', 'seq', 'queue', 'band')
   local box, state = record[1], record[2]
   if not box or state == 'done' or state == 'dead' then
     redis.call('ZREM', P .. 'expiry', id)
@@ -64,6 +64,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIM
       redis.call('ZREM', P .. 'delayed', record[3] .. id)
     end
     cancel_waiting(id, box, true)
+    if redis.call('EXISTS', P .. 'box:' .. box) == 0 then
+      -- its queue may be one that nobody will ever claim for (the outbox of a client that has left)
+      redis.call('ZREM', P .. 'ready:' .. record[4] .. ':' .. (record[5] or '1'), box)
+    end
     reposition(box, limit, now)
     note(expired, id, box)
   end
