@@ -1,4 +1,4 @@
-"""The mailbox engine: a Dramatiq broker that keeps each user's order and loses nothing. Useful without the rest of Okos.
+"""The mailbox engine: a Dramatiq broker that keeps each user's order and loses nothing. Useful on its own.
 
 Rule: nothing here imports any other part of Okos but `okos.errors`. Only this package imports redis.
 
@@ -14,6 +14,7 @@ from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
 from okos.mailbox.delivery import Delivery, current_run
 from okos.mailbox.effect import Run
 from okos.mailbox.errors import BadMessage, MailboxFull, StoreUnavailable
+from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen
 from okos.mailbox.policy import (
     HistoryPolicy,
     RatePolicy,
@@ -29,12 +30,15 @@ __all__ = [
     "Ack",
     "BadMessage",
     "Dead",
+    "DeadLetter",
     "Decision",
     "Defer",
     "Delivery",
     "HistoryPolicy",
     "MailboxBroker",
     "MailboxFull",
+    "MailboxSeen",
+    "MessageSeen",
     "RatePolicy",
     "Release",
     "Retry",

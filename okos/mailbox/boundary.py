@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dramatiq.middleware import Middleware, Shutdown
 
+from okos.mailbox.cancels import Cancelled
 from okos.mailbox.decision import Release
 from okos.mailbox.delivery import Delivery, enter
 from okos.mailbox.heartbeat import LeaseLost
@@ -68,7 +69,7 @@ class RunBoundary(Middleware):
         del broker, result
         if isinstance(message, Delivery):
             message.end()
-            if exception is not None and message.interrupted_by in (Shutdown, LeaseLost):
+            if exception is not None and message.interrupted_by in (Shutdown, LeaseLost, Cancelled):
                 message.decision = Release()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:

@@ -29,8 +29,7 @@ from okos.mailbox.consumer import MailboxConsumer
 from okos.mailbox.delivery import current_run
 from okos.mailbox.engine import Engine
 from okos.mailbox.errors import MailboxFull
-from okos.mailbox.heartbeat import report
-from okos.mailbox.heartbeat import sweep as run_sweep
+from okos.mailbox.operations import Operations
 from okos.mailbox.options import EngineOptions
 from okos.mailbox.policy import (
     HistoryPolicy,
@@ -44,7 +43,6 @@ from okos.mailbox.policy import (
 from okos.mailbox.preview import Previews, PreviewSender
 from okos.mailbox.publication import prepare
 from okos.mailbox.shelf import Shelf
-from okos.mailbox.stats import Stats, WorkerSeen, read_stats
 from okos.mailbox.store import Store
 from okos.mailbox.waiting import wait_until
 
@@ -61,15 +59,16 @@ REFUSED: dict[type[Middleware], str] = {
 }
 
 MIN_LEASE_MS = 300
-PRUNE_MOST = 1000
 
 
-class MailboxBroker(Broker):
-    """Messages of one mailbox run one after the other, in the order in which they were sent; mailboxes run side by side.
+class MailboxBroker(Operations, Broker):
+    """Messages of one mailbox run one after the other, in the order they were sent; mailboxes run side by side.
 
     A message names its mailbox by the option `mailbox`; one without is alone. Other options of a message:
     `cost` (of the rate limit, default 1), `priority` (below 0 high, above 0 low), `delay` (joins its mailbox when due),
-    `hold` (ms; takes its place now, starts later), `dedup_id`, `max_backlog`, `expires` (ms), `on_dead` (a message).
+    `hold` (ms; takes its place now, starts later), `dedup_id`, `max_backlog` with `on_full` ('reject', 'drop_oldest' or
+    'coalesce': the handler finds what was merged in its message's option `merged`), `latest_wins` (cancels what its
+    mailbox holds), `expires` (ms), `on_dead` (a message).
 
     Args:
         url: The Redis or Valkey server (7.0 or newer): `redis://`, `rediss://` or `unix://`.
@@ -114,7 +113,7 @@ class MailboxBroker(Broker):
         self._previews: PreviewSender | None = None
         super().__init__(middleware=[])
         self.queues: dict[str, None] = {}
-        self.actor_options |= {"mailbox", "max_backlog", "hold", "expires", "dedup_ttl"}
+        self.actor_options |= {"mailbox", "max_backlog", "on_full", "latest_wins", "hold", "expires", "dedup_ttl"}
         self._boundary = RunBoundary(self)
         self.middleware = [Lifecycle(self), self._boundary]
         for one in default_middleware() if middleware is None else middleware:
@@ -216,39 +215,7 @@ class MailboxBroker(Broker):
             self._previews = None
         self.store.close()
 
-    # -- what an operator and Okos' own parts ask --------------------------------------------------------------------
-
-    def stats(self) -> Stats:
-        """Count what the engine holds.
-
-        Raises:
-            StoreUnavailable: The server does not answer.
-        """
-        return read_stats(self.store.call("stats"))[0]
-
-    def workers(self) -> list[WorkerSeen]:
-        """Return the worker processes that gave a sign of life within two heartbeats."""
-        fresh_ms = 2 * self._lease_ms // 3 + 1000
-        return [worker for worker in read_stats(self.store.call("stats"))[1] if worker.seen_ms_ago <= fresh_ms]
-
-    def sweep(self) -> None:
-        """Look for stalled, due and expired messages now, whoever else does."""
-        _, stalled, expired = run_sweep(self._new_engine_view(), turn_ms=0)
-        report(stalled, expired)
-
-    def prune(self) -> int:
-        """Delete history that is older than it is kept for, up to a bound; returns how many messages went."""
-        history = self.options().history
-        done, dead = self.store.call("prune", history.done_age_ms, history.dead_age_ms, PRUNE_MOST)
-        return int(done) + int(dead)
-
-    def ping(self) -> None:
-        """Ask the server for an answer.
-
-        Raises:
-            StoreUnavailable: There was none.
-        """
-        self.store.ping()
+    # -- what Okos' own parts ask ------------------------------------------------------------------------------------
 
     def read(self, name: str) -> bytes | None:
         """Read a stored value; None when there is none."""
@@ -331,18 +298,6 @@ class MailboxBroker(Broker):
 
     def _new_engine(self, *, threads: int, worker: Worker | None) -> Engine:
         return Engine(self.store, self.options(), threads=threads, worker=worker)
-
-    def _new_engine_view(self) -> _View:
-        return _View(self.store, self.options_now())
-
-
-class _View:
-    """What the sweep needs of an engine, without one running."""
-
-    def __init__(self, store: Store, options: EngineOptions) -> None:
-        self.id = "operator"
-        self.store = store
-        self.options = options
 
 
 def default_middleware() -> list[Middleware]:

@@ -1,4 +1,4 @@
-"""A claimed message on its way through Dramatiq: the message proxy that carries its token, its lease and its decision."""
+"""A claimed message on its way through Dramatiq: a message proxy that carries its token, lease and decision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dramatiq.broker import MessageProxy
-from dramatiq.middleware import Interrupt, raise_thread_exception
+from dramatiq.middleware import Interrupt, TimeLimitExceeded, raise_thread_exception
 
 from okos.mailbox.effect import Run
 
@@ -29,6 +29,8 @@ class Claimed:
         attempt: 1 for the first run.
         waited_ms: From its publication to its claim.
         suspect: A process has died while running it; this process holds no other suspect.
+        epoch: How often it was requeued as a dead letter.
+        merged: Bodies of messages that a full mailbox merged into this one, oldest first.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Claimed:
     stalls: int
     waited_ms: int
     suspect: bool
+    epoch: int = 0
+    merged: tuple[bytes, ...] = ()
 
 
 class Delivery(MessageProxy):
@@ -52,10 +56,17 @@ class Delivery(MessageProxy):
         super().__init__(message)
         self.claimed = claimed
         self.decision: Decision | None = None
-        self.run = Run(message_id=claimed.id, mailbox=claimed.mailbox, token=claimed.token, attempt=claimed.attempt)
+        self.run = Run(
+            message_id=claimed.id,
+            mailbox=claimed.mailbox,
+            token=claimed.token,
+            attempt=claimed.attempt,
+            epoch=claimed.epoch,
+        )
         #: `time.monotonic()` until which the lease holds for sure: counted from before the claim or renewal was sent.
         self.deadline = deadline
         self.lost = False
+        self.cancelled = False
         self.ended = False
         self.abandoned = False
         self.started_at: float | None = None
@@ -78,7 +89,7 @@ class Delivery(MessageProxy):
 
     def holds(self) -> bool:
         """Say whether this attempt may start: its token is not lost and its lease has not run out. Local and free."""
-        return not self.lost and not self.ended and time.monotonic() < self.deadline
+        return not self.lost and not self.cancelled and not self.ended and time.monotonic() < self.deadline
 
     def begin(self) -> None:
         """Mark that the handler starts on this thread."""
@@ -103,6 +114,9 @@ class Delivery(MessageProxy):
             if self._thread_id is None or self.interrupted_by is not None:
                 return False
             self.interrupted_by = reason
+            if reason is not TimeLimitExceeded:
+                # What an actor is known to throw, Dramatiq logs without a traceback; and this is no failure.
+                self.options["throws"] = reason
             if self.cancel_task is not None:
                 self.cancel_task()
             else:

@@ -80,7 +80,7 @@ def derived_id(message_id: str, epoch: int, purpose: str, index: int) -> str:
 
 
 class Run:
-    """One attempt as its handler sees it. Found by `okos.mailbox.current_run()`; not for use after the handler has ended.
+    """One attempt as its handler sees it, found by `okos.mailbox.current_run()`; of no use after the handler has ended.
 
     Attributes:
         attempt: 1 for the first run; stalls and releases do not count.

@@ -2,11 +2,12 @@
 
     pump        one round trip at a time: settles what ended and claims for the threads that are free
     bell        waits on the server for ready work, so that nobody polls
-    heartbeat   renews leases, sweeps, and looks after the worker's threads; depends on neither of the others
+    heartbeat   renews leases, sweeps, and looks after the worker's threads; depends on none of the others
+    cancels     hears which running messages are to be cancelled
 
 A message in hand goes through these states; `Holdings` is where they are kept:
 
-    claimed ──(a worker thread starts it)── running ──(handler ended, or never started)── ended ──(settle confirmed)── gone
+    claimed ──(a thread starts it)── running ──(handler ended, or never started)── ended ──(settle confirmed)── gone
 
 Its token is renewed from claimed to gone, so an outage between the handler's end and the confirmation loses nothing.
 A process takes claims only for free threads, and beyond them only what it will start within a few milliseconds.
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 from dramatiq.middleware import TimeLimitExceeded
 
 from okos.mailbox.bell import Bell
+from okos.mailbox.cancels import Cancels
 from okos.mailbox.consumer import decide
 from okos.mailbox.decision import Decision, Release
 from okos.mailbox.errors import StoreUnavailable
@@ -70,6 +72,7 @@ class Engine:
         self.pump = Pump(self)
         self.bell = Bell(self)
         self.heartbeat = Heartbeat(self)
+        self.cancels = Cancels(self)
         self._hung: list[threading.Thread] = []
         self._started = False
         self._lock = threading.Lock()
@@ -80,7 +83,7 @@ class Engine:
             inbox = self.inboxes.setdefault(queue, SimpleQueue())
             if not self._started:
                 self._started = True
-                for part in (self.heartbeat, self.pump, self.bell):
+                for part in (self.heartbeat, self.pump, self.bell, self.cancels):
                     part.start()
         self.bell.interrupt()
         self.pump.wake()
@@ -195,7 +198,8 @@ class Engine:
         self.closed.set()
         self.pump.wake()
         self.bell.interrupt()
-        for part in (self.pump, self.bell, self.heartbeat):
+        self.cancels.stop()
+        for part in (self.pump, self.bell, self.heartbeat, self.cancels):
             part.join(2.0)
         try:
             self.store.call("leave", self.id)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dramatiq.middleware import Interrupt, TimeLimitExceeded
 
 from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.sweeping import report, sweep
 
 if TYPE_CHECKING:
     import redis
@@ -84,7 +85,9 @@ class Heartbeat(threading.Thread):
             for delivery in chunk:
                 argv += [delivery.claimed.id, delivery.claimed.token]
             sent_at = time.monotonic()
-            somebody_sweeps, lost = engine.store.call("renew", *argv, client=self._client)
+            somebody_sweeps, lost, cancelled = engine.store.call("renew", *argv, client=self._client)
+            for message_id in cancelled:
+                engine.cancels.cancel(message_id.decode())
             # While another process sweeps, this one asks again only with its next heartbeat.
             self._sweeps = self._sweeps or not (somebody_sweeps or engine.options.client)
             gone = {message_id.decode() for message_id in lost}
@@ -107,8 +110,10 @@ class Heartbeat(threading.Thread):
 
     def sweep(self) -> None:
         """Sweep if no other process does; remembers whether it is this one's turn."""
+        engine = self._engine
+        turn_ms = engine.options.sweep_ms * 5 // 2
         swept, stalled, expired = sweep(
-            self._engine, turn_ms=self._engine.options.sweep_ms * 5 // 2, client=self._client
+            engine.store, engine.options, process=engine.id, turn_ms=turn_ms, client=self._client
         )
         self._sweeps = swept
         report(stalled, expired)
@@ -147,44 +152,3 @@ class Heartbeat(threading.Thread):
                 log.warning("a worker thread died; another takes its place")
                 worker.workers.remove(thread)
                 worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
-
-
-def sweep(engine: Any, *, turn_ms: int, client: Any = None) -> tuple[bool, list[bytes], list[bytes]]:  # Any: see below
-    """Run the sweep transition with what `engine` has (`id`, `store`, `options`).
-
-    `turn_ms` 0 sweeps whoever else does.
-    """
-    options = engine.options
-    swept, stalled, expired = engine.store.call(
-        "sweep",
-        engine.id,
-        turn_ms,
-        options.max_stalls,
-        options.history.dead_count,
-        options.history.done_age_ms,
-        options.history.dead_age_ms,
-        options.lease_ms,
-        client=client,
-    )
-    return bool(swept), stalled, expired
-
-
-def report(stalled: list[bytes], expired: list[bytes]) -> None:
-    """Log what a sweep found."""
-    for start in range(0, len(stalled), 4):
-        message_id, mailbox, worker, what = (value.decode() for value in stalled[start : start + 4])
-        if what == "dead":
-            log.error("message %s (mailbox %s) stalled in process %s and is given up", message_id, mailbox, worker)
-        else:
-            log.warning(
-                "message %s (mailbox %s) stalled in process %s and will run again",
-                message_id,
-                mailbox,
-                worker,
-            )
-    for start in range(0, len(expired), 2):
-        message_id, mailbox = (value.decode() for value in expired[start : start + 2])
-        log.info("message %s (mailbox %s) expired and is cancelled", message_id, mailbox)
-
-
-__all__ = ["Heartbeat", "LeaseLost", "report", "sweep"]

@@ -1,4 +1,4 @@
-"""Policies that middlewares publish and the engine executes. Frozen, without I/O, knowing neither Redis nor Dramatiq."""
+"""Policies that middlewares publish and the engine executes. Frozen; they know neither Redis nor Dramatiq."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class WindowPolicy:
 class RatePolicy:
     """Starts per mailbox: a bucket of `burst` cost units that leaks `jobs_per_second` of them a second.
 
-    `jobs_per_second` None means no limit.
+    `all_per_second` and `all_burst` are the same for all mailboxes together. None means no limit.
     """
 
     jobs_per_second: float | None = None
     burst: int = 1
+    all_per_second: float | None = None
+    all_burst: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class HistoryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a failed message runs again, and how long it waits before: from `min_backoff` doubling to `max_backoff`, ms.
+    """How often a failed message runs again; it waits from `min_backoff` ms, doubling, to `max_backoff` ms.
 
     `max_retries` None means for ever.
     """
@@ -67,6 +69,8 @@ def backoff_ms(retries: int, *, min_backoff: int, max_backoff: int, spread: floa
 
     Args:
         retries: How many retries there were before, from 0.
+        min_backoff: The shortest first wait, ms.
+        max_backoff: The longest wait, ms.
         spread: A random number in [0, 1).
 
     Returns:

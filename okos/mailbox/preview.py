@@ -1,4 +1,4 @@
-"""Previews: what is being written, shown to whoever listens now. Pub/sub, so nothing is kept and nothing is promised."""
+"""Previews: what is being written, shown to whoever listens now. Pub/sub: nothing is kept, nothing is promised."""
 
 from __future__ import annotations
 

@@ -20,8 +20,14 @@ DEDUP_TTL_MS = 7 * 86_400_000
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 MOST_NAME_BYTES = 512
+MOST_COST = 1_000_000_000
+#: Three hundred years; sums of instants stay exact in a double, which is what the server counts in.
+MOST_MS = 10_000_000_000_000
 
 HIGH, NORMAL, LOW = 0, 1, 2
+
+#: A full mailbox refuses a message, drops its oldest one that has not started, or merges the message into its last one.
+ON_FULL = ("reject", "drop_oldest", "coalesce")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,9 @@ class Publication:
         delay_ms: Outside its mailbox until then; joins the tail when due and blocks nobody meanwhile.
         hold_ms: Takes its place now and cannot start before; what is behind it waits.
         expires_ms: Cancelled by the sweep if it still waits then.
-        max_backlog: Refused if the mailbox holds this many already.
+        max_backlog: What the mailbox may hold; `on_full` says what happens beyond.
+        on_full: One of ON_FULL.
+        latest_wins: Cancels what its mailbox holds, running or waiting, before it joins.
         on_dead: Enqueued by whatever buries this message, unless the worker's own policy effects come with the burial.
     """
 
@@ -48,6 +56,9 @@ class Publication:
     dedup_ttl_ms: int = DEDUP_TTL_MS
     expires_ms: int = 0
     max_backlog: int = 0
+    on_full: str = "reject"
+    actor: str = ""
+    latest_wins: bool = False
     on_dead: Publication | None = None
 
     def argv(self) -> list[bytes | str | int | float]:
@@ -65,6 +76,9 @@ class Publication:
             self.dedup_ttl_ms,
             self.expires_ms,
             self.max_backlog,
+            self.on_full,
+            self.actor,
+            int(self.latest_wins),
         ]
         if self.on_dead is None:
             fields.append("0")
@@ -93,58 +107,75 @@ def prepare(
     Raises:
         BadMessage: An option has a value that the engine cannot keep; says which and what is allowed.
     """
-    options = message.options
     defaults = actor_options or {}
 
     def option(name: str, default: Any) -> Any:  # Any: options are open in Dramatiq
-        value = options.get(name)
+        value = message.options.get(name)
         return defaults.get(name, default) if value is None else value
 
-    mailbox = option("mailbox", None)
-    if mailbox is None:
-        mailbox = ALONE + message.message_id
-    elif not isinstance(mailbox, str) or not mailbox or mailbox.startswith(ALONE):
-        raise BadMessage(f"mailbox must be a text that is not empty and does not start with {ALONE!r}, not {mailbox!r}")
-    for name, value in (
-        ("mailbox", mailbox),
-        ("message_id", message.message_id),
-        ("queue", message.queue_name),
-    ):
-        if len(value.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
-            raise BadMessage(f"{name} is longer than {MOST_NAME_BYTES} bytes: {value[:40]!r}…")
-    cost = option("cost", 1)
-    if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 <= cost < 1e9:
-        raise BadMessage(f"cost must be a number from 0 up, not {cost!r}")
-    dedup_id = option("dedup_id", "")
-    if not isinstance(dedup_id, str) or len(dedup_id) > MOST_NAME_BYTES:
-        raise BadMessage(f"dedup_id must be a text of at most {MOST_NAME_BYTES} characters, not {dedup_id!r}")
-    on_dead = options.get("on_dead")
+    on_dead = message.options.get("on_dead")
     if on_dead is not None and not isinstance(on_dead, dramatiq.Message):
         raise BadMessage(f"on_dead must be a message, not {on_dead!r}")
-    if on_dead is not None:
+    return Publication(
+        id=_name("message_id", message.message_id),
+        mailbox=_mailbox(message, option("mailbox", None)),
+        queue=_name("queue_name", message.queue_name),
+        band=band_of(option("priority", actor_priority)),
+        body=_body(message),
+        cost=_cost(option("cost", 1)),
+        delay_ms=_whole("delay", delay_ms),
+        hold_ms=_whole("hold", option("hold", 0)),
+        dedup_id=_name("dedup_id", option("dedup_id", "")),
+        dedup_ttl_ms=_whole("dedup_ttl", option("dedup_ttl", DEDUP_TTL_MS)) or DEDUP_TTL_MS,
+        expires_ms=_whole("expires", option("expires", 0)),
+        max_backlog=_whole("max_backlog", option("max_backlog", 0)),
+        on_full=_on_full(option("on_full", "reject")),
+        actor=message.actor_name,
+        latest_wins=bool(option("latest_wins", None)),
+        on_dead=None if on_dead is None else prepare(on_dead),
+    )
+
+
+def _mailbox(message: dramatiq.Message[Any], key: object) -> str:
+    if key is None:
+        return ALONE + message.message_id
+    if not isinstance(key, str) or not key or key.startswith(ALONE):
+        raise BadMessage(f"mailbox must be a text that is not empty and does not start with {ALONE!r}, not {key!r}")
+    return _name("mailbox", key)
+
+
+def _body(message: dramatiq.Message[Any]) -> bytes:
+    if "on_dead" in message.options:
+        # It travels beside the message, not inside.
         message = message.copy()
         del message.options["on_dead"]
     body = message.encode()
     if len(body) > MOST_BODY_BYTES:
         raise BadMessage(f"the message has {len(body):,} bytes; {MOST_BODY_BYTES:,} are the most a message may have")
-    return Publication(
-        id=message.message_id,
-        mailbox=mailbox,
-        queue=message.queue_name,
-        band=band_of(option("priority", actor_priority)),
-        body=body,
-        cost=cost,
-        delay_ms=_duration("delay", delay_ms),
-        hold_ms=_duration("hold", option("hold", 0)),
-        dedup_id=dedup_id,
-        dedup_ttl_ms=_duration("dedup_ttl", option("dedup_ttl", DEDUP_TTL_MS)) or DEDUP_TTL_MS,
-        expires_ms=_duration("expires", option("expires", 0)),
-        max_backlog=_duration("max_backlog", option("max_backlog", 0)),
-        on_dead=None if on_dead is None else prepare(on_dead),
-    )
+    return body
 
 
-def _duration(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e13:
-        raise BadMessage(f"{name} must be a number from 0 up, not {value!r}")
+def _name(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadMessage(f"{what} must be a text, not {value!r}")
+    if len(value.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
+        raise BadMessage(f"{what} is longer than {MOST_NAME_BYTES} bytes: {value[:40]!r}…")
+    return value
+
+
+def _cost(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_COST:
+        raise BadMessage(f"cost must be a number from 0 to {MOST_COST:,}, not {value!r}")
+    return value
+
+
+def _whole(what: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_MS:
+        raise BadMessage(f"{what} must be a number from 0 to {MOST_MS:,}, not {value!r}")
     return int(value)
+
+
+def _on_full(value: object) -> str:
+    if value not in ON_FULL:
+        raise BadMessage(f"on_full must be one of {', '.join(ON_FULL)}, not {value!r}")
+    return str(value)

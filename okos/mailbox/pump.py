@@ -161,26 +161,15 @@ class Pump(threading.Thread):
         options = self._engine.options
         if options.client:
             return
-        rate = options.rate.jobs_per_second or 0
+        rate = options.rate
+        argv: list[Argument] = ["", options.window.max_jobs_per_user, rate.jobs_per_second or 0, rate.burst]
+        argv += [rate.all_per_second or 0, rate.all_burst]
         with contextlib.suppress(StoreUnavailable):  # only raised once the engine is closed
-            self._until_answered([("limit", [options.window.max_jobs_per_user, rate, options.rate.burst])])
+            self._until_answered([("limit", argv)])
 
     def _collect(self, left_over: list[Settlement]) -> tuple[list[Settlement], list[Settlement]]:
         """Wait for something to do; return what to settle now and what is for the next round trip."""
-        arrived = left_over
-        if not arrived:
-            wait_s = IDLE_CLAIM_S
-            if self.room():
-                if self._wanted:
-                    wait_s = 0.0
-                elif self._due is not None:
-                    wait_s = min(wait_s, max(0.0, self._due - time.monotonic()))
-            try:
-                first = self._arrivals.get(timeout=wait_s) if wait_s else self._arrivals.get_nowait()
-                if first is not None:
-                    arrived.append(first)
-            except Empty:
-                self._wanted = True
+        arrived = left_over or self._await_one()
         while True:
             try:
                 one = self._arrivals.get_nowait()
@@ -194,6 +183,21 @@ class Pump(threading.Thread):
             if number == BATCH or (number and size > BATCH_BYTES):
                 return arrived[:number], arrived[number:]
         return arrived, []
+
+    def _await_one(self) -> list[Settlement]:
+        """Wait for the first arrival, or for the moment to claim again."""
+        wait_s = IDLE_CLAIM_S
+        if self.room():
+            if self._wanted:
+                wait_s = 0.0
+            elif self._due is not None:
+                wait_s = min(wait_s, max(0.0, self._due - time.monotonic()))
+        try:
+            first = self._arrivals.get(timeout=wait_s) if wait_s else self._arrivals.get_nowait()
+        except Empty:
+            self._wanted = True
+            return []
+        return [] if first is None else [first]
 
     def _exchange(self, batch: list[Settlement], room: int) -> None:
         engine = self._engine
@@ -264,6 +268,8 @@ class Pump(threading.Thread):
             reply = self._bisect(batch, reply)
         for settlement, outcome in zip(batch, reply, strict=True):
             delivery = settlement.delivery
+            if outcome == b"cancelled":
+                log.info("message %s (mailbox %s) ended as cancelled", delivery.claimed.id, delivery.claimed.mailbox)
             if outcome == b"lost" and not delivery.lost:
                 delivery.lost = True
                 log.warning(
@@ -327,10 +333,13 @@ class Pump(threading.Thread):
                 stalls=item[6],
                 waited_ms=item[7],
                 suspect=bool(item[8]),
+                epoch=item[9],
+                merged=tuple(item[10]),
             )
             deliveries.append(self._deliver(claimed, deadline))
         engine.holdings.add(deliveries)
         for delivery in deliveries:
+            engine.cancels.check(delivery)
             inbox = engine.inboxes.get(delivery.queue_name)
             if isinstance(delivery.decision, Dead):
                 engine.finish(delivery, delivery.decision)
@@ -354,4 +363,14 @@ class Pump(threading.Thread):
             delivery = Delivery(unreadable, claimed, deadline=deadline)
             delivery.decision = Dead(f"the message cannot be decoded: {error.error!r}")
             return delivery
+        if claimed.merged:
+            message.options["merged"] = [_arguments(body) for body in claimed.merged]
         return Delivery(message, claimed, deadline=deadline)
+
+
+def _arguments(body: bytes) -> dict[str, Any] | None:  # Any: whatever was sent
+    try:
+        merged = dramatiq.Message.decode(body)
+    except DecodeError:
+        return None
+    return {"args": list(merged.args), "kwargs": merged.kwargs, "message_id": merged.message_id}

@@ -16,8 +16,8 @@ class Stats:
         running: Claimed by a worker process and not settled.
         dead: Dead letters that are kept.
         done: Completed, since the namespace was made.
-        accepted: Put in, likewise. accepted = waiting + running + done + died + cancelled.
-        died: Given up, likewise, also those no longer kept.
+        accepted: Put in, likewise. accepted + requeued = waiting + running + done + died + cancelled.
+        died: Given up, likewise, also those no longer kept or requeued.
         delayed: Of the waiting, those outside their mailbox until an instant.
         timed: Mailboxes that cannot start before an instant (backoff, hold, rate).
     """
@@ -29,6 +29,7 @@ class Stats:
     accepted: int
     died: int
     cancelled: int
+    requeued: int
     retried: int
     stalled: int
     delayed: int
@@ -55,13 +56,14 @@ def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' rep
     counts = {counts_flat[i].decode(): int(counts_flat[i + 1]) for i in range(0, len(counts_flat), 2)}
     accepted, done, died, cancelled = (counts.get(name, 0) for name in ("accepted", "done", "died", "cancelled"))
     stats = Stats(
-        waiting=accepted - done - died - cancelled - running,
+        waiting=accepted + counts.get("requeued", 0) - done - died - cancelled - running,
         running=running,
         dead=dead,
         done=done,
         accepted=accepted,
         died=died,
         cancelled=cancelled,
+        requeued=counts.get("requeued", 0),
         retried=counts.get("retried", 0),
         stalled=counts.get("stalled", 0),
         delayed=delayed,

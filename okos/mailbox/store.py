@@ -26,7 +26,7 @@ from okos.mailbox.errors import StoreUnavailable
 from okos.mailbox.script import Script, compose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from okos.mailbox.publication import Publication
 
@@ -34,7 +34,23 @@ if TYPE_CHECKING:
 SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
 
-TRANSITIONS = ("publish", "claim", "settle", "renew", "sweep", "prune", "stats", "limit", "leave")
+TRANSITIONS = (
+    "publish",
+    "claim",
+    "settle",
+    "renew",
+    "sweep",
+    "prune",
+    "stats",
+    "limit",
+    "leave",
+    "cancel",
+    "cancel_mailbox",
+    "replace",
+    "pause",
+    "requeue",
+    "mailbox",
+)
 
 #: Keys deleted in one call when a namespace is emptied.
 DELETE_AT_ONCE = 500
@@ -202,6 +218,26 @@ class Store:
             pipeline.ltrim(bell, 0, 0)
             pipeline.pexpire(bell, 15_000)
             pipeline.execute()
+
+    def ring_all(self, queues: Iterable[str]) -> None:
+        """Ring the bells of these queues."""
+        for queue in queues:
+            self.ring(f"{self.prefix}bell:{queue}".encode())
+
+    def dead_letters(
+        self, *, since_ms: int | None, until_ms: int | None, offset: int, count: int
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Return a page of dead letters' ids and records, the newest first."""
+        newest = "+inf" if until_ms is None else f"({until_ms}"
+        oldest = "-inf" if since_ms is None else since_ms
+        with translated():
+            ids = cast(
+                "list[bytes]", self.client.zrevrangebyscore(self.key("dead"), newest, oldest, start=offset, num=count)
+            )
+            pipeline = self.client.pipeline(transaction=False)
+            for message_id in ids:
+                pipeline.hgetall(self.key("msg:") + message_id.decode())
+            return list(zip(ids, pipeline.execute(), strict=True))
 
     def key(self, name: str) -> str:
         """Name a key of this namespace."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
+#: An orphan has nobody who waits for it: what its handlers cannot end in this time runs again elsewhere.
+HURRY_S = 3.0
 
 
 class EndWithParent(Middleware):
-    """Stops a worker, gracefully, when its parent is gone: `kill -9` of the dramatiq master leaves its workers alive.
+    """Stops a worker when the process that forked it is gone: `kill -9` of the dramatiq master leaves its workers alive.
 
-    An orphan is recognised by its parent's id changing.
+    It stops gracefully for a few seconds and then at once. An orphan is recognised by its parent's id.
     """
 
     def after_process_boot(self, broker: Broker) -> None:
         """Start watching, in the worker process."""
         del broker
-        parent = os.getppid()
+        master = multiprocessing.parent_process()
+        # Asked of the fork itself: by now the system may already name another parent.
+        parent = os.getppid() if master is None or master.pid is None else master.pid
         threading.Thread(target=self._watch, args=(parent,), name="okos-parent", daemon=True).start()
 
     def _watch(self, parent: int) -> None:
@@ -36,3 +41,5 @@ class EndWithParent(Middleware):
             pause.wait(LOOK_S)
         log.warning("the parent process %d is gone; this worker stops", parent)
         os.kill(os.getpid(), signal.SIGTERM)
+        pause.wait(HURRY_S)
+        os._exit(1)

@@ -17,14 +17,30 @@ class RateLimit(Middleware):
     Args:
         jobs_per_second: Cost units that leak per second; None for no limit.
         burst: What the bucket holds; None for one second's worth, at least 1.
+        all_per_second: The same for all mailboxes together; None for no limit.
+        all_burst: Likewise.
     """
 
-    def __init__(self, *, jobs_per_second: float | None = None, burst: int | None = None) -> None:
-        if jobs_per_second is not None and jobs_per_second <= 0:
-            raise ValueError(f"jobs_per_second must be above 0, or None for no limit, not {jobs_per_second}")
-        if burst is not None and burst < 1:
-            raise ValueError(f"burst must be at least 1, not {burst}")
-        self.policy = RatePolicy(jobs_per_second=jobs_per_second, burst=burst or max(1, int(jobs_per_second or 1)))
+    def __init__(
+        self,
+        *,
+        jobs_per_second: float | None = None,
+        burst: int | None = None,
+        all_per_second: float | None = None,
+        all_burst: int | None = None,
+    ) -> None:
+        for name, rate in (("jobs_per_second", jobs_per_second), ("all_per_second", all_per_second)):
+            if rate is not None and rate <= 0:
+                raise ValueError(f"{name} must be above 0, or None for no limit, not {rate}")
+        for name, size in (("burst", burst), ("all_burst", all_burst)):
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}")
+        self.policy = RatePolicy(
+            jobs_per_second=jobs_per_second,
+            burst=burst or max(1, int(jobs_per_second or 1)),
+            all_per_second=all_per_second,
+            all_burst=all_burst or max(1, int(all_per_second or 1)),
+        )
 
     @property
     def actor_options(self) -> set[str]:

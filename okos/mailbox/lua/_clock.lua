@@ -5,19 +5,27 @@
 --
 -- {ns}:engine  hash  last: newest instant handed out (ms, written at most every 50 ms), offset: added to the raw clock
 --                    (ms), lease: the workers' lease (ms), grace: no lease expires before (ms); jobs: the window of a
---                    mailbox, rate: starts per second and mailbox (0: no limit), burst: cost units. Kept for ever.
+--                    mailbox, rate: starts per second and mailbox (0: no limit), burst: cost units; all_rate, all_burst:
+--                    likewise for all mailboxes together; pausing, overriding: some mailbox is paused, has limits of its
+--                    own; paused: all are. Kept for ever.
 local SIGN_MS = 50
 
--- Returns the instant (ms) and the policy in force: { jobs, rate, burst, grace }.
+-- Returns the instant (ms) and the policy in force.
 local function clock()
   local raw = raw_ms()
-  local kept = redis.call('HMGET', P .. 'engine', 'last', 'offset', 'lease', 'grace', 'jobs', 'rate', 'burst')
+  local kept = redis.call('HMGET', P .. 'engine', 'last', 'offset', 'lease', 'grace', 'jobs', 'rate', 'burst',
+    'all_rate', 'all_burst', 'pausing', 'overriding', 'paused')
   local last, lease = tonumber(kept[1]), tonumber(kept[3])
   local limit = {
     grace = tonumber(kept[4]) or 0,
     jobs = tonumber(kept[5]) or 1,
     rate = tonumber(kept[6]) or 0,
     burst = tonumber(kept[7]) or 1,
+    all_rate = tonumber(kept[8]) or 0,
+    all_burst = tonumber(kept[9]) or 1,
+    pausing = kept[10],
+    overriding = kept[11],
+    paused = kept[12],
   }
   local now = raw + (tonumber(kept[2]) or 0)
   if not last then

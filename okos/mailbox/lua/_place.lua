@@ -5,6 +5,7 @@
 --   ready   something in the window may start now                     in a ring
 --   timed   not before a known instant (backoff, hold, rate)          in `timed`, scored by that instant
 --   full    everything in the window is running                       in neither; the next settle looks again
+--   paused  an operator has stopped it                                in neither; resume looks again
 --
 -- A mailbox with startable work is always in the ring of that work, and one that waits for an instant always in `timed`
 -- at that instant or earlier. The reverse may be stale (its mailbox was emptied or its head changed since): claim and
@@ -16,6 +17,8 @@
 -- {ns}:timed                 zset    mailbox -> instant (ms)
 -- {ns}:bell:{queue}          list    one element when ready work may be unseen; expires, for a lost bell costs seconds only
 -- {ns}:rate:{mailbox}        hash    level, at (ms): a bucket that leaks; expires once it would be empty
+-- {ns}:paused                set     the mailboxes that an operator has paused
+-- {ns}:override              hash    mailbox -> the limits of its own: jobs, rate, burst (MessagePack); an operator's
 local BELL_MS = 15000
 -- Before everybody who joined at the tail, and among each other in order.
 local FRONT = -1e13
@@ -32,6 +35,19 @@ local function ring_bell(queue)
       redis.call('PEXPIRE', bell, BELL_MS)
     end
   end
+end
+
+-- The policy for one mailbox: its own limits where it has any.
+local function limit_of(box, limit)
+  local own = limit.overriding and redis.call('HGET', P .. 'override', box)
+  if not own then
+    return limit
+  end
+  own = cmsgpack.unpack(own)
+  return {
+    jobs = own.jobs or limit.jobs, rate = own.rate or limit.rate, burst = own.burst or limit.burst,
+    pausing = limit.pausing, overriding = limit.overriding,
+  }
 end
 
 -- When a start of this cost fits (level + min(cost, burst) <= burst), and the bucket's level now.
@@ -56,8 +72,12 @@ local function charge(box, cost, limit, now)
   redis.call('PEXPIRE', P .. 'rate:' .. box, math.ceil(level * 1000 / limit.rate) + 1000)
 end
 
--- What the window says: 'ready', id, record | 'timed', due | 'full' | 'idle'. With `whole`, the record has its body too.
+-- What the window says: 'ready', id, record | 'timed', due | 'full' | 'idle' | 'paused'. `limit` is the mailbox's; with
+-- `whole`, the record has its body too.
 local function look(box, limit, now, whole)
+  if limit.pausing and redis.call('SISMEMBER', P .. 'paused', box) == 1 then
+    return 'paused'
+  end
   local list = P .. 'box:' .. box
   local ids
   if limit.jobs == 1 then
@@ -73,7 +93,7 @@ local function look(box, limit, now, whole)
     local key = P .. 'msg:' .. id
     local r
     if whole then
-      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged', 'stalls', 'attempts', 'retries', 'at', 'body')
+      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged', 'stalls', 'attempts', 'retries', 'at', 'body', 'epoch', 'more')
     else
       r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged')
     end
@@ -95,6 +115,7 @@ local function look(box, limit, now, whole)
           return 'ready', id, {
             queue = r[3], band = r[4] or '1', cost = cost, charged = r[6], stalls = tonumber(r[7]) or 0,
             attempts = tonumber(r[8]) or 0, retries = tonumber(r[9]) or 0, at = tonumber(r[10]), body = r[11],
+            epoch = tonumber(r[12]) or 0, more = r[13],
           }
         end
         if not soonest or due < soonest then
@@ -124,6 +145,7 @@ end
 
 -- Puts a mailbox where it belongs now, at the tail of its ring or at the front.
 local function reposition(box, limit, now, front)
+  limit = limit_of(box, limit)
   local what, which, record = look(box, limit, now)
   if what == 'ready' then
     enring(box, record.queue, record.band, now, front)

@@ -4,7 +4,7 @@
 -- {ns}:dedup:{dedup_id}    string  the id that was accepted for it; expires after dedup_ttl
 -- {ns}:delayed             zset    16 digits of publish sequence .. id -> due (ms): outside its mailbox until then
 -- {ns}:expiry              zset    id -> instant (ms) after which a message that still waits is cancelled
--- {ns}:counts              hash    seq, token and how many were accepted, done, died, cancelled, retried, stalled, pruned
+-- {ns}:counts              hash    kept for ever: seq, token and how many were accepted, done, died, cancelled, retried, stalled, pruned
 
 -- A publication in ARGV from i on: its fields in this order, then '1' and the publication for when it is buried, or '0'.
 local function read_publication(i)
@@ -12,23 +12,49 @@ local function read_publication(i)
     id = ARGV[i], box = ARGV[i + 1], queue = ARGV[i + 2], band = ARGV[i + 3], body = ARGV[i + 4],
     cost = tonumber(ARGV[i + 5]), delay = tonumber(ARGV[i + 6]), hold = tonumber(ARGV[i + 7]),
     dedup = ARGV[i + 8], dedup_ttl = tonumber(ARGV[i + 9]), expires = tonumber(ARGV[i + 10]),
-    backlog = tonumber(ARGV[i + 11]),
+    backlog = tonumber(ARGV[i + 11]), on_full = ARGV[i + 12], actor = ARGV[i + 13], latest = ARGV[i + 14] == '1',
   }
-  if ARGV[i + 12] == '1' then
-    p.on_dead, i = read_publication(i + 13)
+  if ARGV[i + 15] == '1' then
+    p.on_dead, i = read_publication(i + 16)
     return p, i
   end
-  return p, i + 13
+  return p, i + 16
 end
 
 local function join_mailbox(id, box, limit, now)
   -- beyond the window the mailbox's place cannot change
-  if redis.call('RPUSH', P .. 'box:' .. box, id) <= limit.jobs then
+  if redis.call('RPUSH', P .. 'box:' .. box, id) <= limit_of(box, limit).jobs then
     reposition(box, limit, now)
   end
 end
 
--- Returns 'new' | 'seen' | 'full', and the id that stands for it. An effect was promised already: no backlog refuses it.
+-- Makes room in a full mailbox, as the message wishes. Returns true when it may come in, or the id that has taken it in.
+local function make_room(p, limit, now)
+  local list = P .. 'box:' .. p.box
+  if p.on_full == 'drop_oldest' then
+    -- what has started keeps its place, so the oldest that has not is within one step behind the window
+    for _, id in ipairs(redis.call('LRANGE', list, 0, limit_of(p.box, limit).jobs)) do
+      local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'expires')
+      if kept[1] == 'waiting' then
+        cancel_waiting(id, p.box, kept[2])
+        return true
+      end
+    end
+  elseif p.on_full == 'coalesce' then
+    local id = redis.call('LINDEX', list, -1)
+    local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'actor', 'more')
+    if kept[1] == 'waiting' and kept[2] == p.actor then
+      local more = kept[3] and cmsgpack.unpack(kept[3]) or {}
+      more[#more + 1] = p.body
+      redis.call('HSET', P .. 'msg:' .. id, 'more', cmsgpack.pack(more))
+      return id
+    end
+  end
+  return false
+end
+
+-- Returns 'new' | 'seen' | 'full' | 'merged', and the id that stands for it. An effect was promised already: no backlog
+-- refuses it.
 local function publish(p, limit, now, is_effect)
   if redis.call('EXISTS', P .. 'msg:' .. p.id, P .. 'seen:' .. p.id) > 0 then
     return 'seen', p.id
@@ -39,11 +65,22 @@ local function publish(p, limit, now, is_effect)
       return 'seen', known
     end
   end
-  if p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
-    return 'full', p.id
+  local merged
+  if p.latest then
+    supersede(p.box, limit, 'superseded', now)
+  elseif p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
+    local room = make_room(p, limit, now)
+    if not room then
+      return 'full', p.id
+    end
+    merged = room ~= true and room
   end
   if p.dedup ~= '' then
-    redis.call('SET', P .. 'dedup:' .. p.dedup, p.id, 'PX', p.dedup_ttl + p.delay)
+    redis.call('SET', P .. 'dedup:' .. p.dedup, merged or p.id, 'PX', p.dedup_ttl + p.delay)
+  end
+  if merged then
+    redis.call('SET', P .. 'seen:' .. p.id, '', 'PX', SEEN_MS)
+    return 'merged', merged
   end
   local record = { 'body', p.body, 'box', p.box, 'queue', p.queue, 'at', now, 'state', 'waiting' }
   local function put(field, value)
@@ -53,6 +90,7 @@ local function publish(p, limit, now, is_effect)
   if p.band ~= '1' then put('band', p.band) end
   if p.cost ~= 1 then put('cost', p.cost) end
   if p.hold > 0 then put('due', now + p.hold) end
+  if p.on_full == 'coalesce' then put('actor', p.actor) end
   if p.on_dead then put('on_dead', cmsgpack.pack(p.on_dead)) end
   if p.expires > 0 then
     redis.call('ZADD', P .. 'expiry', now + p.delay + p.expires, p.id)
@@ -73,7 +111,7 @@ local function publish(p, limit, now, is_effect)
   else
     redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
     local length = redis.call('RPUSH', P .. 'box:' .. p.box, p.id)
-    if length == 1 and p.hold == 0 and limit.rate == 0 then
+    if length == 1 and p.hold == 0 and limit.rate == 0 and not limit.pausing and not limit.overriding then
       -- alone and free to start: no need to look
       enring(p.box, p.queue, p.band, now)
       ring_bell(p.queue)

@@ -1,4 +1,4 @@
--- uses: time clock place publish promote
+-- uses: time clock place end publish promote
 -- Starts up to n messages, each the next of its mailbox, for one worker process. Repeated with the same sequence
 -- (the reply was lost) it returns what it had started.
 --
@@ -6,7 +6,7 @@
 -- ARGV     process id, sequence, n, most body bytes, lease (ms), 64 random bits, may hold a suspect (0|1),
 --          max_stalls, number of queues, queue…
 -- Returns  {ms until the next due moment | -1, ready work is left (0|1),
---           {{id, token, body, mailbox, attempts, retries, stalls, ms since published, suspect (0|1)} …}}
+--           {{id, token, body, mailbox, attempts, retries, stalls, ms since published, suspect (0|1), epoch, {body merged into it …}} …}}
 --
 -- {ns}:proc:{process}  hash  claim, claimed: sequence and ids of its last claim; settle, settled: of its last settle;
 --                            what it says of itself (renew). Expires a few leases after its last sign.
@@ -32,13 +32,14 @@ local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
 if kept[1] == seq then
   local items = {}
   for _, pair in ipairs(cmsgpack.unpack(kept[2])) do
-    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at')
+    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at', 'epoch', 'more')
     if r[1] == pair[2] then
       local stalls = tonumber(r[6]) or 0
       -- the claimer counts the lease from when it asked again
       redis.call('ZADD', P .. 'leases', now + lease, pair[1])
       items[#items + 1] = {
         pair[1], r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), suspect(stalls) and 1 or 0,
+        tonumber(r[8]) or 0, r[9] and cmsgpack.unpack(r[9]) or {},
       }
     end
   end
@@ -55,7 +56,7 @@ for q, queue in ipairs(queues) do
     total = total + size[q][band]
   end
 end
-if total == 0 then
+if total == 0 or limit.paused then
   return { due, 0, {} }
 end
 
@@ -76,6 +77,14 @@ local function next_ring()
   end
 end
 
+-- {ns}:rate  hash  level, at (ms): the bucket of all mailboxes together
+local all
+if limit.all_rate > 0 then
+  local level = redis.call('HMGET', P .. 'rate', 'level', 'at')
+  local leaked = (now - (tonumber(level[2]) or now)) * limit.all_rate / 1000
+  all = { level = math.max(0, (tonumber(level[1]) or 0) - leaked) }
+end
+
 local items, claimed, leases, bytes, looks = {}, {}, {}, 0, 0
 local most_looks = n * 2 + 64
 while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
@@ -85,7 +94,8 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   local box = redis.call('ZPOPMIN', P .. 'ready:' .. queue .. ':' .. band)[1]
   size[q][band] = size[q][band] - 1
   total = total - 1
-  local what, id, record = look(box, limit, now, true)
+  local own = limit_of(box, limit)
+  local what, id, record = look(box, own, now, true)
   if what == 'timed' then
     redis.call('ZADD', P .. 'timed', id, box)
   elseif what == 'ready' and (record.queue ~= queue or record.band ~= tostring(band)) then
@@ -94,13 +104,24 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   elseif what == 'ready' and suspect(record.stalls) and not may_suspect then
     -- one suspect a process: if it dies, only the guilty one is buried. Out of sight of this call.
     enring(box, record.queue, record.band, now)
+  elseif what == 'ready' and all and all.level + math.min(record.cost, limit.all_burst) > limit.all_burst + 1e-9 then
+    -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
+    enring(box, record.queue, record.band, now, true)
+    local over = all.level + math.min(record.cost, limit.all_burst) - limit.all_burst
+    local wait = math.ceil(over * 1000 / limit.all_rate)
+    due = due >= 0 and math.min(due, wait) or wait
+    total = 0
+    break
   elseif what == 'ready' then
     if suspect(record.stalls) then
       may_suspect = false
     end
-    if limit.rate > 0 and not record.charged then
-      charge(box, record.cost, limit, now)
+    if own.rate > 0 and not record.charged then
+      charge(box, record.cost, own, now)
       redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
+    end
+    if all then
+      all.level = all.level + record.cost
     end
     turn = turn + 1
     local token = turn .. '-' .. nonce
@@ -111,9 +132,10 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
     claimed[#claimed + 1] = { id, token }
     items[#items + 1] = {
       id, token, record.body, box, attempts, record.retries, record.stalls, now - record.at, suspect(record.stalls) and 1 or 0,
+      record.epoch, record.more and cmsgpack.unpack(record.more) or {},
     }
     bytes = bytes + #record.body
-    if limit.jobs > 1 then
+    if own.jobs > 1 then
       reposition(box, limit, now)
     end
   end
@@ -121,6 +143,10 @@ end
 
 if #items < n then
   redis.call('HINCRBY', P .. 'counts', 'token', #items - n)
+end
+if all and #items > 0 then
+  redis.call('HSET', P .. 'rate', 'level', string.format('%.9g', all.level), 'at', now)
+  redis.call('PEXPIRE', P .. 'rate', math.ceil(all.level * 1000 / limit.all_rate) + 1000)
 end
 if #items > 0 then
   redis.call('ZADD', P .. 'leases', unpack(leases))

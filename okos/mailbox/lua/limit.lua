@@ -1,7 +1,30 @@
--- uses:
--- Writes the policy that every transition reads.
+-- uses: time clock place
+-- Writes limits that every transition reads from its next call on: everybody's, or one mailbox's own.
 --
 -- KEYS[1]  namespace prefix
--- ARGV     jobs (window of a mailbox), rate (starts per second and mailbox, 0: no limit), burst (cost units)
-redis.call('HSET', P .. 'engine', 'jobs', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3])
+-- ARGV     mailbox or '' for everybody, jobs, rate, burst ('' leaves it: for a mailbox, as everybody's), and for everybody:
+--          all_rate, all_burst
+-- Returns  1
+local now, limit = clock()
+local box = ARGV[1]
+if box == '' then
+  for i, field in ipairs({ 'jobs', 'rate', 'burst', 'all_rate', 'all_burst' }) do
+    if ARGV[i + 1] ~= '' then
+      redis.call('HSET', P .. 'engine', field, ARGV[i + 1])
+    end
+  end
+  return 1
+end
+local own = { jobs = tonumber(ARGV[2]), rate = tonumber(ARGV[3]), burst = tonumber(ARGV[4]) }
+if next(own) then
+  redis.call('HSET', P .. 'override', box, cmsgpack.pack(own))
+  redis.call('HSET', P .. 'engine', 'overriding', 1)
+else
+  redis.call('HDEL', P .. 'override', box)
+  if redis.call('EXISTS', P .. 'override') == 0 then
+    redis.call('HDEL', P .. 'engine', 'overriding')
+  end
+end
+limit.overriding = 1
+reposition(box, limit, now)
 return 1

@@ -1,4 +1,4 @@
--- uses: time clock place publish finish prune
+-- uses: time clock place end publish finish prune
 -- Deletes completed messages and dead letters that are older than they are kept for; a bounded number a call.
 --
 -- KEYS[1]  namespace prefix

@@ -1,8 +1,10 @@
--- uses: time clock place publish
+-- uses: time clock place end publish
 -- Accepts one message, once: by its id and by its dedup id.
 --
 -- KEYS[1]  namespace prefix
 -- ARGV     the publication (see _publish)
--- Returns  {'new' | 'seen' | 'full', the id that stands for it}
+-- Returns  {'new' | 'seen' | 'full' | 'merged', the id that stands for it}
 local now, limit = clock()
-return { publish(read_publication(1), limit, now, false) }
+local outcome, id = publish(read_publication(1), limit, now, false)
+flush()
+return { outcome, id }

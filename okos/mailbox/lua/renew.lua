@@ -3,17 +3,21 @@
 --
 -- KEYS[1]  namespace prefix
 -- ARGV     process id, lease (ms), what it says of itself (JSON), number of tokens, then id, token for each
--- Returns  {a sweeper is at work (0|1), {id of each attempt that is no longer its own …}}
+-- Returns  {a sweeper is at work (0|1), {id of each attempt that is no longer its own …},
+--           {id of each that was flagged to be cancelled …}}
 --
 -- {ns}:procs    zset    process -> its last heartbeat (ms); old ones are removed by sweep
 -- {ns}:sweeper  string  the process that sweeps; expires when it stops
 local proc, lease = ARGV[1], tonumber(ARGV[2])
 local now = clock()
-local lost = {}
+local lost, cancelled = {}, {}
 for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  if redis.call('HGET', P .. 'msg:' .. id, 'token') == token then
+  local kept = redis.call('HMGET', P .. 'msg:' .. id, 'token', 'cancel')
+  if kept[1] == token and not kept[2] then
     redis.call('ZADD', P .. 'leases', now + lease, id)
+  elseif kept[1] == token then
+    cancelled[#cancelled + 1] = id
   else
     lost[#lost + 1] = id
   end
@@ -22,4 +26,4 @@ redis.call('HSET', P .. 'engine', 'lease', ARGV[2])
 redis.call('ZADD', P .. 'procs', now, proc)
 redis.call('HSET', P .. 'proc:' .. proc, 'self', ARGV[3])
 redis.call('PEXPIRE', P .. 'proc:' .. proc, lease * 4 + 60000)
-return { redis.call('EXISTS', P .. 'sweeper'), lost }
+return { redis.call('EXISTS', P .. 'sweeper'), lost, cancelled }

@@ -1,4 +1,4 @@
--- uses: time clock place publish finish
+-- uses: time clock place end publish finish
 -- Ends attempts: what a handler wants done is written here, in the same step that frees its mailbox, or not at all.
 -- Only the live token of an attempt changes anything. Repeated with the same sequence it returns its first reply.
 --
@@ -7,7 +7,8 @@
 --          id, token, 'ack' | 'retry' | 'dead' | 'release' | 'unstarted' | 'defer', delay (ms), real cost | '',
 --          error, traceback, number of effects, then for each effect:
 --            'publish', publication | 'append', name, value, keep, ttl (ms) | 'put', name, value, ttl (ms) | 'delete', name
--- Returns  for each attempt 'ok' | 'lost' (its token was not the live one; nothing was written)
+-- Returns  for each attempt 'ok' | 'cancelled' (it was flagged meanwhile; it ends without effects) | 'lost' (its token was
+--          not the live one; nothing was written)
 local proc, seq = ARGV[1], ARGV[2]
 local keep_done, keep_dead, n = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local i = 6
@@ -77,17 +78,21 @@ for a = 1, n do
   i = i + 8
   local effects = read_effects(number)
   local key = P .. 'msg:' .. id
-  local record = redis.call('HMGET', key, 'token', 'box', 'expires', 'charged', 'started')
+  local record = redis.call('HMGET', key, 'token', 'box', 'expires', 'charged', 'started', 'cancel')
   if record[1] ~= token then
     replies[a] = 'lost'
   else
     local box, expires = record[2], record[3]
     local front = false
-    if real_cost and record[4] and limit.rate > 0 then
-      charge(box, real_cost - tonumber(record[4]), limit, now)
+    local own = limit_of(box, limit)
+    if real_cost and record[4] and own.rate > 0 then
+      charge(box, real_cost - tonumber(record[4]), own, now)
       redis.call('HSET', key, 'charged', real_cost)
     end
-    if op == 'ack' then
+    if record[6] then
+      -- flagged: however the attempt ended, nothing of it is written
+      cancel_waiting(id, box, expires)
+    elseif op == 'ack' then
       complete(id, box, expires, keep_done, now)
       write(effects)
     elseif op == 'dead' then
@@ -110,7 +115,7 @@ for a = 1, n do
       front = true
     end
     reposition(box, limit, now, front)
-    replies[a] = 'ok'
+    replies[a] = record[6] and 'cancelled' or 'ok'
   end
 end
 

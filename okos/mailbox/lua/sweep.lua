@@ -1,4 +1,4 @@
--- uses: time clock place publish finish promote prune
+-- uses: time clock place end publish finish promote prune
 -- Finds what nobody looks after any more: attempts whose lease ran out, messages past their expiry, processes that are
 -- gone, history past its age; and brings back what is due. Bounded: what is left is for the next sweep.
 --
@@ -31,10 +31,13 @@ end
 if now >= limit.grace then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, MOST)) do
     local key = P .. 'msg:' .. id
-    local record = redis.call('HMGET', key, 'box', 'expires', 'proc', 'state')
+    local record = redis.call('HMGET', key, 'box', 'expires', 'proc', 'state', 'cancel')
     local box = record[1]
     unlease(id)
-    if box and record[4] == 'running' then
+    if box and record[5] then
+      cancel_waiting(id, box, record[2])
+      reposition(box, limit, now)
+    elseif box and record[4] == 'running' then
       count('stalled')
       local stalls = redis.call('HINCRBY', key, 'stalls', 1)
       if stalls >= max_stalls then
@@ -73,8 +76,22 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIM
   end
 end
 
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', P .. 'procs', '-inf', now - lease * 4 - 60000, 'LIMIT', 0, MOST)) do
-  redis.call('ZREM', P .. 'procs', gone)
+-- what was cancelled whole: its records go a few at a time, from the oldest list on
+local trash = redis.call('LINDEX', P .. 'trash', 0)
+if trash then
+  for _, id in ipairs(redis.call('LPOP', trash, MOST * 4) or {}) do
+    if redis.call('HGET', P .. 'msg:' .. id, 'expires') then
+      redis.call('ZREM', P .. 'expiry', id)
+    end
+    forget(id)
+  end
+  if redis.call('EXISTS', trash) == 0 then
+    redis.call('LPOP', P .. 'trash')
+  end
+end
+
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', P .. 'procs', '-inf', now - lease * 4 - 60000, 'LIMIT', 0, MOST)) do
+  redis.call('ZREM', P .. 'procs', old)
 end
 
 age_out('done', done_age, MOST, now)

@@ -1,0 +1,134 @@
+"""What an operator sees of a mailbox and of dead letters: values read from the store's replies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dramatiq
+from dramatiq.errors import DecodeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSeen:
+    """A message in its mailbox.
+
+    Attributes:
+        state: 'waiting', 'running', or 'backoff' (it has started before and waits to run again).
+        actor: None when its body cannot be decoded.
+        due_in_ms: Until it may start, for a backoff or a hold; else 0.
+        error: Of its last attempt, or empty.
+    """
+
+    id: str
+    state: str
+    actor: str | None
+    attempts: int
+    retries: int
+    stalls: int
+    age_ms: int
+    due_in_ms: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxSeen:
+    """A mailbox.
+
+    Attributes:
+        place: 'idle', 'ready', 'timed', 'full' (something runs) or 'paused'.
+        due_in_ms: Until something in it may start; None unless it is timed.
+        length: How many messages are in it; `messages` is a page of them.
+    """
+
+    key: str
+    place: str
+    due_in_ms: int | None
+    length: int
+    paused: bool
+    max_jobs_per_user: int
+    jobs_per_second: float
+    burst: int
+    messages: tuple[MessageSeen, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message that was given up. `ended_at_ms` is Unix time by the server's clock."""
+
+    id: str
+    mailbox: str
+    queue: str
+    message: dramatiq.Message[Any] | None  # Any: what the actor would return
+    error: str
+    trace: str
+    attempts: int
+    retries: int
+    stalls: int
+    ended_at_ms: int
+
+
+def read_mailbox(key: str, reply: Any) -> MailboxSeen:  # Any: Redis' reply
+    """Read the mailbox script's reply."""
+    place, due_in_ms, length, paused, jobs, rate, burst, items = reply
+    return MailboxSeen(
+        key=key,
+        place=place.decode(),
+        due_in_ms=None if due_in_ms < 0 else due_in_ms,
+        length=length,
+        paused=bool(paused),
+        max_jobs_per_user=jobs,
+        jobs_per_second=float(rate),
+        burst=burst,
+        messages=tuple(
+            MessageSeen(
+                id=item[0].decode(),
+                state=item[1].decode(),
+                actor=_actor(item[2]),
+                attempts=item[3],
+                retries=item[4],
+                stalls=item[5],
+                age_ms=item[6],
+                due_in_ms=item[7],
+                error=item[8].decode(),
+            )
+            for item in items
+        ),
+    )
+
+
+def read_dead(found: tuple[bytes, dict[bytes, bytes]]) -> DeadLetter | None:
+    """Read a dead letter's record; None if it went away meanwhile."""
+    message_id, record = found
+    if not record:
+        return None
+
+    def number(field: bytes) -> int:
+        return int(float(record.get(field, b"0")))
+
+    def text(field: bytes) -> str:
+        return record.get(field, b"").decode("utf-8", "replace")
+
+    try:
+        message = dramatiq.Message.decode(record.get(b"body", b""))
+    except DecodeError:
+        message = None
+    return DeadLetter(
+        id=message_id.decode(),
+        mailbox=text(b"box"),
+        queue=text(b"queue"),
+        message=message,
+        error=text(b"error"),
+        trace=text(b"trace"),
+        attempts=number(b"attempts"),
+        retries=number(b"retries"),
+        stalls=number(b"stalls"),
+        ended_at_ms=number(b"ended"),
+    )
+
+
+def _actor(body: bytes) -> str | None:
+    try:
+        return dramatiq.Message.decode(body).actor_name
+    except DecodeError:
+        return None

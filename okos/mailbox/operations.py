@@ -1,0 +1,175 @@
+"""What an operator asks of the engine, from any process: look, cancel, pause, limit, requeue, sweep.
+
+Everything is one transition, or a loop of bounded ones. Nothing here needs a worker to be alive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from okos.mailbox.errors import BadMessage
+from okos.mailbox.look import DeadLetter, MailboxSeen, read_dead, read_mailbox
+from okos.mailbox.stats import Stats, WorkerSeen, read_stats
+from okos.mailbox.sweeping import report
+from okos.mailbox.sweeping import sweep as run_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import dramatiq
+
+    from okos.mailbox.options import EngineOptions
+    from okos.mailbox.store import Store
+
+#: Dead letters requeued, and history pruned, in one call.
+REQUEUE_AT_ONCE = 100
+PRUNE_AT_ONCE = 1000
+PAGE = 50
+
+
+class Operations:
+    """The operator's half of `MailboxBroker`.
+
+    Every method raises StoreUnavailable when the server does not answer.
+    """
+
+    store: Store
+    _lease_ms: int
+
+    def options_now(self) -> EngineOptions:
+        """Return the options in force in this OS process."""
+        raise NotImplementedError
+
+    def ping(self) -> None:
+        """Ask the server for an answer."""
+        self.store.ping()
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def stats(self) -> Stats:
+        """Count what the engine holds."""
+        return read_stats(self.store.call("stats"))[0]
+
+    def workers(self) -> list[WorkerSeen]:
+        """Return the worker processes that gave a sign of life within two heartbeats."""
+        fresh_ms = 2 * self._lease_ms // 3 + 1000
+        return [worker for worker in read_stats(self.store.call("stats"))[1] if worker.seen_ms_ago <= fresh_ms]
+
+    def mailbox(self, key: str, *, offset: int = 0, limit: int = PAGE) -> MailboxSeen:
+        """Look at a mailbox: its place, its limits, and a page of what is in it, oldest first."""
+        return read_mailbox(key, self.store.call("mailbox", key, offset, offset + limit - 1))
+
+    def failed(
+        self,
+        *,
+        mailbox: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        offset: int = 0,
+        limit: int = PAGE,
+    ) -> list[DeadLetter]:
+        """Return dead letters, the newest first.
+
+        Args:
+            mailbox: Only of this mailbox.
+            since_ms: Only given up at or after this instant (Unix time, ms).
+            until_ms: Only given up before this instant.
+            offset: Skip so many.
+            limit: At most so many.
+        """
+        found: list[DeadLetter] = []
+        skip, position = offset, 0
+        while len(found) < limit:
+            page = self.store.dead_letters(since_ms=since_ms, until_ms=until_ms, offset=position, count=PAGE)
+            if not page:
+                break
+            position += len(page)
+            for letter in map(read_dead, page):
+                if letter is None or (mailbox is not None and letter.mailbox != mailbox):
+                    continue
+                if skip:
+                    skip -= 1
+                elif len(found) < limit:
+                    found.append(letter)
+        return found
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    def cancel(self, message_id: str, *, reason: str = "cancelled") -> str:
+        """Cancel one message.
+
+        Returns:
+            'cancelled': it waited and is gone. 'flagged': it runs; it is being stopped and ends as cancelled, whatever
+            it comes to. 'ended': it had ended, or was never there.
+        """
+        outcome: bytes = self.store.call("cancel", message_id, reason)
+        return outcome.decode()
+
+    def cancel_mailbox(self, key: str, *, reason: str = "cancelled") -> tuple[int, int]:
+        """Cancel all of a mailbox but what is delayed; returns how many waited and how many are being stopped."""
+        cancelled, flagged = self.store.call("cancel_mailbox", key, reason)
+        return int(cancelled), int(flagged)
+
+    def replace(self, message: dramatiq.Message[object]) -> bool:
+        """Give a message that has never started another content (the same id); False if it is too late."""
+        if message.options.get("on_dead") is not None:
+            raise BadMessage("a replacement keeps the on_dead of the message that it replaces")
+        return bool(self.store.call("replace", message.message_id, message.encode()))
+
+    def pause(self, key: str | None = None) -> bool:
+        """Start nothing of a mailbox (None: nothing at all) until `resume`. False if it was paused already."""
+        return bool(self.store.call("pause", key or "", "pause"))
+
+    def resume(self, key: str | None = None) -> bool:
+        """Let a mailbox (None: all) go on; False if it was not paused."""
+        changed = bool(self.store.call("pause", key or "", "resume"))
+        if key is None:
+            self.store.ring_all({queue for worker in self.workers() for queue in worker.queues})
+        return changed
+
+    def limit(
+        self,
+        key: str | None,
+        *,
+        max_jobs_per_user: int | None = None,
+        jobs_per_second: float | None = None,
+        burst: int | None = None,
+    ) -> None:
+        """Give one mailbox limits of its own, from the next start on; what is None is as everybody's.
+
+        All None takes its own ones away; `jobs_per_second` 0 is no limit. With `key` None it changes everybody's, until
+        a worker starts and writes its settings.
+        """
+        if max_jobs_per_user is not None and max_jobs_per_user < 1:
+            raise BadMessage(f"max_jobs_per_user must be at least 1, not {max_jobs_per_user}")
+        if burst is not None and burst < 1:
+            raise BadMessage(f"burst must be at least 1, not {burst}")
+        if jobs_per_second is not None and jobs_per_second < 0:
+            raise BadMessage(f"jobs_per_second must not be negative, not {jobs_per_second}")
+        values = ["" if value is None else value for value in (max_jobs_per_user, jobs_per_second, burst)]
+        self.store.call("limit", key or "", *values, "", "")
+
+    def requeue(self, message_ids: Iterable[str]) -> int:
+        """Give dead letters another life, at the tail of their mailboxes; returns how many. Asked twice, done once."""
+        wanted, requeued = list(message_ids), 0
+        for start in range(0, len(wanted), REQUEUE_AT_ONCE):
+            requeued += int(self.store.call("requeue", *wanted[start : start + REQUEUE_AT_ONCE]))
+        return requeued
+
+    def requeue_all(self, *, mailbox: str | None = None) -> int:
+        """Requeue every dead letter there is now, oldest first, or those of one mailbox; returns how many."""
+        letters = self.failed(mailbox=mailbox, limit=self.stats().dead)
+        return self.requeue(letter.id for letter in reversed(letters))
+
+    # -- maintenance -------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Look for stalled, due and expired messages now, whoever else does."""
+        _, stalled, expired = run_sweep(self.store, self.options_now(), process="operator", turn_ms=0)
+        report(stalled, expired)
+
+    def prune(self) -> int:
+        """Delete history that is older than it is kept for, up to a bound; returns how many messages went."""
+        history = self.options_now().history
+        done, dead = self.store.call("prune", history.done_age_ms, history.dead_age_ms, PRUNE_AT_ONCE)
+        return int(done) + int(dead)
