@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
-from okos.cli import doctor, init, scheduler, status, up
+from okos.cli import ask, chat, doctor, init, scheduler, status, up
 from okos.errors import OkosError
 
 # In the order of the help.
 COMMANDS = {
     "up": up.up,
+    "ask": ask.ask,
+    "chat": chat.chat,
     "status": status.status,
     "doctor": doctor.doctor,
     "init": init.init,
