@@ -45,10 +45,11 @@ def apology(envelope: Envelope, why: GivenUp = GivenUp.FAILED) -> Reply:
 
 
 def posted(envelope: Envelope, reply: Reply) -> Message[Any]:
-    """Address a reply to the outbox that its envelope names; the replies of a chat keep their order."""
-    options: dict[str, Any] = {"mailbox": f"outbox.{envelope.channel}.{envelope.chat}"}  # Any: Dramatiq's own
+    """Address a reply to the outbox that its envelope names; within an outbox the replies of a chat keep their order.
+
+    Each outbox has mailboxes of its own: a local client that left its replies behind must not stand before the next.
+    """
+    options: dict[str, Any] = {"mailbox": f"{envelope.reply_to}.{envelope.chat}"}  # Any: Dramatiq's own
     if envelope.channel == "local":
         options["expires"] = LOCAL_EXPIRES_MS
-    return Message(
-        queue_name=envelope.reply_to, actor_name=DELIVER, args=(reply.encode(),), kwargs={}, options=options
-    )
+    return Message(queue_name=envelope.reply_to, actor_name=DELIVER, args=(reply.encode(),), kwargs={}, options=options)

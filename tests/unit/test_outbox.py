@@ -16,8 +16,15 @@ def test_a_reply_goes_to_the_outbox_that_the_envelope_names() -> None:
 
     assert message.queue_name == "outbox.local.3f2a"
     assert message.actor_name == "deliver"
-    assert message.options["mailbox"] == "outbox.local.7"
     assert Reply.decode(message.args[0]) == REPLY
+
+
+def test_the_replies_of_a_chat_keep_their_order_and_wait_for_no_other_client() -> None:
+    message = posted(ENVELOPE, REPLY)
+
+    assert message.options["mailbox"] == "outbox.local.3f2a.7"
+    assert posted(replace(ENVELOPE, id="m2"), REPLY).options["mailbox"] == message.options["mailbox"]
+    assert posted(replace(ENVELOPE, reply_to="outbox.local.b"), REPLY).options["mailbox"] == "outbox.local.b.7"
 
 
 def test_only_the_outbox_of_a_local_client_expires() -> None:
