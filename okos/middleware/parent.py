@@ -22,7 +22,7 @@ HURRY_S = 3.0
 
 
 class EndWithParent(Middleware):
-    """Stops a worker when the process that forked it is gone: `kill -9` of the dramatiq master leaves its workers alive.
+    """Stops a worker whose parent is gone: `kill -9` of the dramatiq master leaves its workers alive.
 
     It stops gracefully for a few seconds and then at once. An orphan is recognised by its parent's id.
     """
