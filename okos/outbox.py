@@ -49,7 +49,8 @@ def posted(envelope: Envelope, reply: Reply) -> Message[Any]:
 
     Each outbox has mailboxes of its own: a local client that left its replies behind must not stand before the next.
     """
-    options: dict[str, Any] = {"mailbox": f"{envelope.reply_to}.{envelope.chat}"}  # Any: Dramatiq's own
+    # The rate limit is for what a user sends: an answer that is there costs nothing more. Any: Dramatiq's own.
+    options: dict[str, Any] = {"mailbox": f"{envelope.reply_to}.{envelope.chat}", "cost": 0}
     if envelope.channel == "local":
         options["expires"] = LOCAL_EXPIRES_MS
     return Message(queue_name=envelope.reply_to, actor_name=DELIVER, args=(reply.encode(),), kwargs={}, options=options)

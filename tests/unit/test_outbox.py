@@ -27,6 +27,10 @@ def test_the_replies_of_a_chat_keep_their_order_and_wait_for_no_other_client() -
     assert posted(replace(ENVELOPE, reply_to="outbox.local.b"), REPLY).options["mailbox"] == "outbox.local.b.7"
 
 
+def test_the_rate_limit_does_not_hold_an_answer_back() -> None:
+    assert posted(ENVELOPE, REPLY).options["cost"] == 0
+
+
 def test_only_the_outbox_of_a_local_client_expires() -> None:
     assert posted(ENVELOPE, REPLY).options["expires"] == 3_600_000
     assert "expires" not in posted(replace(ENVELOPE, channel="telegram"), REPLY).options
