@@ -7,32 +7,23 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
+from real_server import DEADLINE_S, eventually
 
 from okos.envelope import Attachment, Envelope, Reply
 from okos.mailbox import MailboxBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 REPOSITORY = Path(__file__).parents[2]
 DRAMATIQ = Path(sys.executable).with_name("dramatiq")
 OUTBOX = "outbox.local.test"
-# Never needed; a worker that has not answered by then never will.
-DEADLINE_S = 60.0
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for never came"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -75,7 +66,7 @@ class Client:
 
     def wait_for_replies(self, count: int) -> list[Reply]:
         """Take replies until there are so many."""
-        wait_until(lambda: self._take() >= count)
+        eventually(lambda: self._take() >= count)
         return self.replies
 
     def close(self) -> None:

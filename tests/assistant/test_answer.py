@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from model_server import ModelServer, a_model_server, refuses, says, stalls_after
 from PIL import Image
-from running import Client, a_client, a_worker, stop, wait_until
+from real_server import eventually
+from running import Client, a_client, a_worker, stop
 
 from okos.home import prepare_home
 from okos.outbox import GivenUp
@@ -158,7 +159,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_an_answer_leaves_none(
     client.publish("two")
 
     with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url) as worker:
-        wait_until(lambda: model.requests)
+        eventually(lambda: model.requests)
         os.killpg(worker.pid, signal.SIGKILL)
     with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url):
         replies = client.wait_for_replies(2)
@@ -173,7 +174,7 @@ def test_a_worker_that_is_asked_to_end_closes_what_it_streams_and_gives_it_back(
     client.publish("one")
 
     with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url) as worker:
-        wait_until(lambda: model.requests)
+        eventually(lambda: model.requests)
         assert stop(worker) == 0
     assert model.hung_up.wait(60)
     with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url):
