@@ -83,6 +83,10 @@ class Engine:
             inbox = self.inboxes.setdefault(queue, SimpleQueue())
             if not self._started:
                 self._started = True
+                # Dramatiq's consumers come one by one; the bell would listen for the first alone, and be too late
+                # for the others by up to its whole wait.
+                for served in self._served():
+                    self.inboxes.setdefault(served, SimpleQueue())
                 for part in (self.heartbeat, self.pump, self.bell, self.cancels):
                     part.start()
         self.bell.interrupt()
@@ -145,14 +149,14 @@ class Engine:
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "threads": self.threads,
-                "queues": sorted(self._served()),
+                "queues": sorted(self.inboxes),
                 "in_hand": self.holdings.in_hand(),
             },
             separators=(",", ":"),
         )
 
     def _served(self) -> set[str]:
-        """Return the queues of this process, also those whose consumer is still to come: a heartbeat may be earlier."""
+        """Return the queues that Dramatiq's worker will consume here, as far as they are declared."""
         if self.worker is None:
             return set(self.inboxes)
         declared = self.worker.broker.get_declared_queues()
