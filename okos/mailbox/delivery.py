@@ -147,4 +147,4 @@ def current_delivery() -> Delivery | None:
 def current_run() -> Run | None:
     """Return the run that this code belongs to; None outside a handler."""
     delivery = _current.get()
-    return None if delivery is None else delivery.run
+    return None if delivery is None or delivery.run.closed else delivery.run

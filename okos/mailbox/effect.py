@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from okos.mailbox.errors import BadMessage
-from okos.mailbox.publication import MOST_NAME_BYTES, Publication, prepare
+from okos.mailbox.publication import MOST_MS, MOST_NAME_BYTES, Publication, name, prepare
 
 if TYPE_CHECKING:
     import dramatiq
@@ -94,6 +94,7 @@ class Run:
         self.attempt = attempt
         self.cost: float | None = None
         self._epoch = epoch
+        self.closed = False
         self._effects: list[Effect] = []
         self._apology: list[Effect] = []
         self._failed = False
@@ -102,19 +103,15 @@ class Run:
 
     def append(self, name: str, value: bytes, *, keep: int, ttl_ms: int) -> None:
         """Append to a stored list with the ack; the list keeps its last `keep` values."""
-        if keep < 1 or ttl_ms < 1:
-            raise BadMessage(f"keep and ttl_ms must be at least 1, not {keep} and {ttl_ms}")
-        self._add(Append(_checked(name), value, keep, ttl_ms), len(value))
+        self._add(Append(_name(name), _bytes(value), _whole("keep", keep), _whole("ttl_ms", ttl_ms)), len(value))
 
     def put(self, name: str, value: bytes, *, ttl_ms: int) -> None:
         """Replace a stored value with the ack."""
-        if ttl_ms < 1:
-            raise BadMessage(f"ttl_ms must be at least 1, not {ttl_ms}")
-        self._add(Put(_checked(name), value, ttl_ms), len(value))
+        self._add(Put(_name(name), _bytes(value), _whole("ttl_ms", ttl_ms)), len(value))
 
     def delete(self, name: str) -> None:
         """Delete a stored value or list with the ack."""
-        self._add(Delete(_checked(name)), 0)
+        self._add(Delete(_name(name)), 0)
 
     def next_id(self) -> str:
         """Name the next message that this run sends."""
@@ -129,6 +126,10 @@ class Run:
         """Enqueue `message` only if this attempt ends as a dead letter. The last call counts."""
         named = message.copy(message_id=derived_id(self.message_id, self._epoch, "on_dead", 1))
         self._apology = [Publish(prepare(named))]
+
+    def close(self) -> None:
+        """End the collecting: what a task that outlives its handler sends is a message of its own."""
+        self.closed = True
 
     def handler_failed(self) -> None:
         """From here on what is enqueued is the policy's: its on_failure messages, not the handler's work."""
@@ -149,16 +150,31 @@ class Run:
     def _add(self, effect: Effect, size_bytes: int) -> None:
         if len(self._effects) >= MOST_EFFECTS:
             raise BadMessage(f"a run may have at most {MOST_EFFECTS} effects; split the work into several messages")
-        self._bytes += size_bytes
-        if self._bytes > MOST_EFFECT_BYTES:
+        if self._bytes + size_bytes > MOST_EFFECT_BYTES:
             raise BadMessage(
                 f"the effects of a run may have at most {MOST_EFFECT_BYTES:,} bytes together; "
                 "store large values first and send their names"
             )
+        self._bytes += size_bytes
         self._effects.append(effect)
 
 
-def _checked(name: str) -> str:
-    if not name or len(name.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
-        raise BadMessage(f"a stored value needs a name of 1 to {MOST_NAME_BYTES} bytes, not {name[:40]!r}")
-    return name
+# What a settle cannot take is refused here, while the handler can still be told: nothing is rolled back there.
+
+
+def _name(value: str) -> str:
+    if not value:
+        raise BadMessage(f"a stored value needs a name of 1 to {MOST_NAME_BYTES} bytes")
+    return name("the name of a stored value", value)
+
+
+def _bytes(value: bytes) -> bytes:
+    if not isinstance(value, bytes):
+        raise BadMessage(f"a stored value must be bytes, not {type(value).__name__}")
+    return value
+
+
+def _whole(what: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_MS:
+        raise BadMessage(f"{what} must be a whole number from 1 to {MOST_MS:,}, not {value!r}")
+    return value

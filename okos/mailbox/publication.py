@@ -117,20 +117,20 @@ def prepare(
     if on_dead is not None and not isinstance(on_dead, dramatiq.Message):
         raise BadMessage(f"on_dead must be a message, not {on_dead!r}")
     return Publication(
-        id=_name("message_id", message.message_id),
+        id=name("message_id", message.message_id),
         mailbox=_mailbox(message, option("mailbox", None)),
-        queue=_name("queue_name", message.queue_name),
+        queue=name("queue_name", message.queue_name),
         band=band_of(option("priority", actor_priority)),
         body=_body(message),
         cost=_cost(option("cost", 1)),
         delay_ms=_whole("delay", delay_ms),
         hold_ms=_whole("hold", option("hold", 0)),
-        dedup_id=_name("dedup_id", option("dedup_id", "")),
+        dedup_id=name("dedup_id", option("dedup_id", "")),
         dedup_ttl_ms=_whole("dedup_ttl", option("dedup_ttl", DEDUP_TTL_MS)) or DEDUP_TTL_MS,
         expires_ms=_whole("expires", option("expires", 0)),
         max_backlog=_whole("max_backlog", option("max_backlog", 0)),
         on_full=_on_full(option("on_full", "reject")),
-        actor=message.actor_name,
+        actor=name("actor_name", message.actor_name),
         latest_wins=bool(option("latest_wins", None)),
         on_dead=None if on_dead is None else prepare(on_dead),
     )
@@ -141,7 +141,7 @@ def _mailbox(message: dramatiq.Message[Any], key: object) -> str:
         return ALONE + message.message_id
     if not isinstance(key, str) or not key or key.startswith(ALONE):
         raise BadMessage(f"mailbox must be a text that is not empty and does not start with {ALONE!r}, not {key!r}")
-    return _name("mailbox", key)
+    return name("mailbox", key)
 
 
 def _body(message: dramatiq.Message[Any]) -> bytes:
@@ -155,10 +155,19 @@ def _body(message: dramatiq.Message[Any]) -> bytes:
     return body
 
 
-def _name(what: str, value: object) -> str:
+def name(what: str, value: object) -> str:
+    """Check a name: text of at most MOST_NAME_BYTES bytes.
+
+    Raises:
+        BadMessage: It is something else.
+    """
     if not isinstance(value, str):
         raise BadMessage(f"{what} must be a text, not {value!r}")
-    if len(value.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
+    try:
+        size_bytes = len(value.encode())
+    except UnicodeEncodeError:
+        raise BadMessage(f"{what} is not Unicode text: {value[:40]!r}") from None
+    if size_bytes > MOST_NAME_BYTES:
         raise BadMessage(f"{what} is longer than {MOST_NAME_BYTES} bytes: {value[:40]!r}…")
     return value
 

@@ -21,6 +21,7 @@ from dramatiq.errors import DecodeError
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
 from okos.mailbox.delivery import Claimed, Delivery
 from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.publication import MOST_COST
 from okos.mailbox.store import Argument, ScriptFailed
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Settlement:
 
 def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
     """Put a decision into the form that the settle script reads."""
+    delivery.run.close()
     match decision:
         case Ack(cost):
             op, delay, error, trace = "ack", 0, "", ""
@@ -77,12 +79,13 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
         claimed.id,
         claimed.token,
         op,
-        delay,
-        "" if real_cost is None else real_cost,
-        error,
-        trace,
+        max(0, int(delay)),
+        "" if real_cost is None or not 0 <= real_cost <= MOST_COST else real_cost,
+        # an exception may quote text that is no Unicode
+        error.encode("utf-8", "backslashreplace"),
+        trace.encode("utf-8", "backslashreplace"),
+        len(effects),
     ]
-    argv.append(len(effects))
     for effect in effects:
         argv += effect.argv()
     return argv
@@ -110,7 +113,11 @@ class Pump(threading.Thread):
             self._mean_ms = (
                 took_ms if self._mean_ms is None else self._mean_ms + MEAN_WEIGHT * (took_ms - self._mean_ms)
             )
-        argv = encode(delivery, decision)
+        try:
+            argv = encode(delivery, decision)
+        except Exception as error:
+            log.exception("message %s (mailbox %s) cannot be settled", delivery.claimed.id, delivery.claimed.mailbox)
+            argv = _burial(delivery, error)
         size = sum(len(value) for value in argv if isinstance(value, (bytes, str)))
         with self._pending_lock:
             self._pending += 1
@@ -152,6 +159,8 @@ class Pump(threading.Thread):
                 room = self.room()
                 if batch or (room and self._wanted):
                     self._exchange(batch, room)
+            except StoreUnavailable:
+                return  # closed while the server was away: what could not be written runs again
             except Exception:
                 log.exception("the pump met an error that it does not know; it goes on")
                 self._engine.closed.wait(LONGEST_PAUSE_S)
@@ -293,17 +302,7 @@ class Pump(threading.Thread):
             log.error("message %s (mailbox %s) cannot be settled: %s", claimed.id, claimed.mailbox, error)
             if settlement.argv[2] == "dead" and settlement.argv[7] == 0:
                 return [b"lost"]
-            dead: list[Argument] = [
-                claimed.id,
-                claimed.token,
-                "dead",
-                0,
-                "",
-                f"cannot be settled: {error}",
-                "",
-                0,
-            ]
-            batch = [Settlement(settlement.delivery, dead, 0)]
+            batch = [Settlement(settlement.delivery, _burial(settlement.delivery, error), 0)]
         replies: list[bytes] = []
         middle = max(1, len(batch) // 2)
         for half in (batch[:middle], batch[middle:]):
@@ -317,6 +316,7 @@ class Pump(threading.Thread):
         if isinstance(reply, ScriptFailed):
             log.error("the claim failed: %s", reply)
             engine.closed.wait(LONGEST_PAUSE_S)
+            self._wanted = True
             return
         due_ms, left, items = reply
         self._due = None if due_ms < 0 else time.monotonic() + due_ms / 1000
@@ -366,6 +366,12 @@ class Pump(threading.Thread):
         if claimed.merged:
             message.options["merged"] = [_arguments(body) for body in claimed.merged]
         return Delivery(message, claimed, deadline=deadline)
+
+
+def _burial(delivery: Delivery, error: Exception) -> list[Argument]:
+    """Make the settlement of a message whose own cannot be sent or taken."""
+    reason = f"cannot be settled: {error}".encode("utf-8", "backslashreplace")
+    return [delivery.claimed.id, delivery.claimed.token, "dead", 0, "", reason, b"", 0]
 
 
 def _arguments(body: bytes) -> dict[str, Any] | None:  # Any: whatever was sent

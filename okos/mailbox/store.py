@@ -13,7 +13,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     ClusterDownError,
+    DataError,
     MasterDownError,
+    NoPermissionError,
     NoScriptError,
     ReadOnlyError,
     RedisError,
@@ -57,7 +59,10 @@ DELETE_AT_ONCE = 500
 
 Argument = bytes | str | int | float
 
-_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError)
+
+#: The same, for states that redis-py has no class for: no replica to write to, no disk, another's script runs too long.
+_PASSING_CODES = ("NOREPLICAS ", "MISCONF ", "BUSY ", "UNKILLABLE ")
 
 
 class ScriptFailed(Exception):
@@ -88,11 +93,20 @@ def translated() -> Iterator[None]:
     except _PASSING as error:
         raise StoreUnavailable(f"the Redis server takes no writes now: {error}") from error
     except ResponseError as error:
+        if _is_passing(error):
+            raise StoreUnavailable(f"the Redis server takes no writes now: {error}") from error
         raise ScriptFailed(str(error)) from error
+    except (DataError, UnicodeError) as error:
+        raise ScriptFailed(f"a value cannot be sent: {error}") from error
     except RedisError as error:
         raise StoreUnavailable(f"the Redis server cannot be reached: {error}") from error
     except OSError as error:
         raise StoreUnavailable(f"the Redis server cannot be reached: {error}") from error
+
+
+def _is_passing(error: Exception) -> bool:
+    """Say whether it is the server's state that refuses, and not what was asked."""
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 
 
 def _evalsha(client: redis.Redis, digest: bytes, prefix: str, argv: Sequence[Argument]) -> Any:  # Any: Redis' reply
@@ -157,7 +171,7 @@ class Store:
         replies = pipeline.execute(raise_on_error=False)
         for number, reply in enumerate(replies):
             # A script that ran before the server forgot the scripts has its sequence: repeating the round trip is safe.
-            if isinstance(reply, (NoScriptError, *_PASSING)):
+            if isinstance(reply, NoScriptError) or (isinstance(reply, ResponseError) and _is_passing(reply)):
                 raise reply
             if isinstance(reply, ResponseError):
                 replies[number] = ScriptFailed(str(reply))

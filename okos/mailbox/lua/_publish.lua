@@ -65,7 +65,7 @@ local function publish(p, limit, now, is_effect)
       return 'seen', known
     end
   end
-  local merged
+  local merged, dropped
   if p.latest then
     supersede(p.box, limit, 'superseded', now)
   elseif p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
@@ -73,7 +73,7 @@ local function publish(p, limit, now, is_effect)
     if not room then
       return 'full', p.id
     end
-    merged = room ~= true and room
+    merged, dropped = room ~= true and room, room == true
   end
   if p.dedup ~= '' then
     redis.call('SET', P .. 'dedup:' .. p.dedup, merged or p.id, 'PX', p.dedup_ttl + p.delay)
@@ -115,7 +115,7 @@ local function publish(p, limit, now, is_effect)
       -- alone and free to start: no need to look
       enring(p.box, p.queue, p.band, now)
       ring_bell(p.queue)
-    elseif length <= limit.jobs then
+    elseif dropped or length <= limit_of(p.box, limit).jobs then
       reposition(p.box, limit, now)
     end
   end

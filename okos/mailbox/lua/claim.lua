@@ -85,7 +85,7 @@ if limit.all_rate > 0 then
   all = { level = math.max(0, (tonumber(level[1]) or 0) - leaked) }
 end
 
-local items, claimed, leases, bytes, looks = {}, {}, {}, 0, 0
+local items, claimed, leases, passed_over, bytes, looks = {}, {}, {}, {}, 0, 0
 local most_looks = n * 2 + 64
 while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   looks = looks + 1
@@ -102,8 +102,8 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
     enring(box, record.queue, record.band, now)
     ring_bell(record.queue)
   elseif what == 'ready' and suspect(record.stalls) and not may_suspect then
-    -- one suspect a process: if it dies, only the guilty one is buried. Out of sight of this call.
-    enring(box, record.queue, record.band, now)
+    -- one suspect a process: if it dies, only the guilty one is buried
+    passed_over[#passed_over + 1] = { box, record.queue, record.band }
   elseif what == 'ready' and all and all.level + math.min(record.cost, limit.all_burst) > limit.all_burst + 1e-9 then
     -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
     enring(box, record.queue, record.band, now, true)
@@ -141,6 +141,9 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   end
 end
 
+for _, which in ipairs(passed_over) do
+  enring(which[1], which[2], which[3], now)
+end
 if #items < n then
   redis.call('HINCRBY', P .. 'counts', 'token', #items - n)
 end

@@ -63,16 +63,24 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIM
   elseif state == 'running' then
     redis.call('ZADD', P .. 'expiry', now + lease, id)
   else
+    local here = true
     if state == 'delayed' then
       redis.call('ZREM', P .. 'delayed', record[3] .. id)
+    else
+      -- not there: its mailbox was cancelled whole, and it is counted already
+      here = redis.call('LREM', P .. 'box:' .. box, 1, id) > 0
     end
-    cancel_waiting(id, box, true)
-    if redis.call('EXISTS', P .. 'box:' .. box) == 0 then
-      -- its queue may be one that nobody will ever claim for (the outbox of a client that has left)
-      redis.call('ZREM', P .. 'ready:' .. record[4] .. ':' .. (record[5] or '1'), box)
+    if here then
+      cancel_waiting(id, box, true)
+      if redis.call('EXISTS', P .. 'box:' .. box) == 0 then
+        -- its queue may be one that nobody will ever claim for (the outbox of a client that has left)
+        redis.call('ZREM', P .. 'ready:' .. record[4] .. ':' .. (record[5] or '1'), box)
+      end
+      reposition(box, limit, now)
+      note(expired, id, box)
+    else
+      redis.call('ZREM', P .. 'expiry', id)
     end
-    reposition(box, limit, now)
-    note(expired, id, box)
   end
 end
 
