@@ -25,6 +25,9 @@ DAY_MS = 86_400_000
 #: What may stay when nothing waits, nothing runs and no history is kept: named counters and the policy in force.
 LASTING = frozenset({"engine", "counts", "procs", "test-clock"})
 
+#: What a claimer says of itself.
+_DESCRIPTION = '{"pid":1,"host":"here","threads":8,"queues":["q"],"in_hand":0}'
+
 _TIME = "local function raw_ms() return tonumber(redis.call('GET', P .. 'test-clock')) end"
 
 _DUMP = """
@@ -231,7 +234,7 @@ class Mailboxes:
 
     def renew(self, *held: Started, claimer: str = "worker") -> list[str]:
         """Give a sign of life; returns the ids that are no longer the claimer's."""
-        argv: list[Any] = [claimer, LEASE_MS, "{}", len(held)]
+        argv: list[Any] = [claimer, LEASE_MS, _DESCRIPTION, len(held)]
         for started in held:
             argv += [started.id, started.token]
         return [message_id.decode() for message_id in self.store.call("renew", *argv)[1]]

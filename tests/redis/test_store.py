@@ -1,0 +1,133 @@
+"""The adapter: what the server's states and errors become."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from mailboxes import End, Mailboxes
+from real_server import RealServer, a_server
+
+from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.store import ScriptFailed, Store
+
+
+@pytest.fixture
+def own_server() -> Iterator[RealServer]:
+    with a_server() as server:
+        yield server
+
+
+def test_when_memory_is_full_publish_is_refused_and_everything_else_works(
+    own_server: RealServer, namespace: str
+) -> None:
+    mailboxes = Mailboxes(own_server.url, namespace)
+    for number in range(4):
+        mailboxes.publish(f"m{number}", f"box {number}")
+    first, second = mailboxes.claim_all(n=2).started
+    mailboxes.store.client.config_set("maxmemory", "1")
+
+    with pytest.raises(StoreUnavailable, match="refused message m9"):
+        mailboxes.publish("m9")
+    assert mailboxes.renew(first, second) == []
+    assert mailboxes.settle_all(End(first.id, first.token), End(second.id, second.token, "dead")) == ["ok", "ok"]
+    assert sorted(mailboxes.ids()) == ["m2", "m3"]
+    assert mailboxes.sweep() == []
+    assert mailboxes.stats().accepted == 4
+    assert mailboxes.prune() == (0, 1)
+
+    mailboxes.store.client.config_set("maxmemory", "0")
+    assert mailboxes.publish("m9") == "new"
+    mailboxes.close()
+
+
+def test_a_server_that_forgot_the_scripts_is_given_them_again(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("m1")
+    mailboxes.store.client.script_flush()
+
+    (claim, stats) = mailboxes.store.exchange(
+        [
+            ("claim", ["worker", 1, 1, 1000, 1000, "nonce", 1, 2, 1, "q"]),
+            ("stats", []),
+        ]
+    )
+
+    assert len(claim[2]) == 1
+    assert stats[2] == 1
+
+
+def test_a_server_that_is_gone_is_unavailable(own_server: RealServer, namespace: str) -> None:
+    store = Store(own_server.url, namespace)
+    store.ping()
+    own_server.stop()
+
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        store.ping()
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        store.call("stats")
+    store.close()
+
+
+def test_a_publish_survives_a_restart_of_the_server_that_nobody_noticed(own_server: RealServer, namespace: str) -> None:
+    mailboxes = Mailboxes(own_server.url, namespace)
+    mailboxes.publish("m1")
+    own_server.stop()
+    own_server.start()
+    mailboxes.advance(0)
+
+    assert mailboxes.publish("m2") == "new"
+    mailboxes.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "back"),
+    [("min-replicas-to-write", "1", "0")],
+)
+def test_a_server_that_takes_no_writes_now_is_unavailable_not_wrong(
+    own_server: RealServer, namespace: str, setting: str, value: str, back: str
+) -> None:
+    mailboxes = Mailboxes(own_server.url, namespace)
+    mailboxes.publish("m1")
+    running = mailboxes.claim()
+    mailboxes.store.client.config_set(setting, value)
+
+    with pytest.raises(StoreUnavailable):
+        mailboxes.settle(running)
+    with pytest.raises(StoreUnavailable):
+        mailboxes.store.exchange([("stats", []), ("stats", [])])
+
+    mailboxes.store.client.config_set(setting, back)
+    assert mailboxes.settle(running) == "ok"
+    mailboxes.close()
+
+
+def test_a_replica_is_unavailable_for_writing(own_server: RealServer, namespace: str) -> None:
+    mailboxes = Mailboxes(own_server.url, namespace)
+    mailboxes.publish("m1")
+    running = mailboxes.claim()
+    mailboxes.store.client.replicaof("127.0.0.1", "1")
+
+    with pytest.raises(StoreUnavailable):
+        mailboxes.settle(running)
+
+    mailboxes.store.client.replicaof("NO", "ONE")
+    assert mailboxes.settle(running) == "ok"
+    mailboxes.close()
+
+
+def test_a_script_that_fails_says_so_and_the_others_of_the_round_trip_run(mailboxes: Mailboxes) -> None:
+    failed, stats = mailboxes.store.exchange([("settle", []), ("stats", [])])
+
+    assert isinstance(failed, ScriptFailed)
+    assert stats[2] == 0
+
+
+def test_emptying_a_namespace_leaves_the_others_alone(open_mailboxes: Callable[..., Mailboxes], url: str) -> None:
+    mine = open_mailboxes()
+    other = Mailboxes(url, mine.store.prefix[1:-2] + "*")
+    mine.publish("m1")
+    other.publish("m1")
+
+    other.store.delete_all()
+
+    assert mine.ids() == ["m1"]
+    assert not other.store.client.exists(other.store.key("engine"))
+    other.close()
