@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -13,8 +12,6 @@ from dramatiq.middleware import Middleware
 
 if TYPE_CHECKING:
     from dramatiq import Broker
-
-log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 #: An orphan has nobody who waits for it: what its handlers cannot end in this time runs again elsewhere.
@@ -39,7 +36,7 @@ class EndWithParent(Middleware):
         pause = threading.Event()
         while os.getppid() == parent:
             pause.wait(LOOK_S)
-        log.warning("the parent process %d is gone; this worker stops", parent)
+        # Not a word in the log: it goes through a pipe that the parent read, and would wait for ever once that is full.
         os.kill(os.getpid(), signal.SIGTERM)
         pause.wait(HURRY_S)
         os._exit(1)
