@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 #: When the server is slow previews are dropped, not piled up.
 MOST_QUEUED = 4096
 QUIET_S = 1.0
+CONFIRM_S = 5.0
 
 
 class PreviewSender:
@@ -78,6 +79,8 @@ class Previews:
     def __enter__(self) -> Self:
         with translated():
             self._pubsub.subscribe(self._channel)
+            # What is sent from now on is heard only once the server has confirmed.
+            self._pubsub.get_message(ignore_subscribe_messages=False, timeout=CONFIRM_S)
         return self
 
     def __exit__(

@@ -181,6 +181,23 @@ def test_kill_9_leaves_no_process_and_loses_nothing(machine: Machine, wait_until
     assert stats.waiting == 40  # the replies, one of each message, as nobody collects them
 
 
+def test_kill_9_leaves_no_process_even_while_a_handler_runs(machine: Machine, wait_until: Wait) -> None:
+    (machine.directory / "slow").mkdir()
+    (machine.directory / "slow" / "__init__.py").write_text(SLOW_HANDLERS)
+    up = machine.up(OKOS_HANDLERS="slow", OKOS_SHUTDOWN_GRACE_MS="120000", OKOS_WORKER_PROCESSES="1")
+    wait_until(machine.is_ready)
+    broker = machine.broker()
+    broker.enqueue(a_message(0, 0))
+    broker.close()
+    wait_until((machine.directory / "begun").exists)
+    processes = machine.processes()
+
+    up.kill()
+
+    # The handler would go on for ten minutes and the grace for two: nobody is there to wait for either.
+    wait_until(lambda: not any(is_alive(pid) for pid in processes))
+
+
 def test_the_next_start_need_not_wait_for_the_last_of_a_killed_one(machine: Machine, wait_until: Wait) -> None:
     up = machine.up()
     wait_until(machine.is_ready)
