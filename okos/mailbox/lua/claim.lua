@@ -32,11 +32,13 @@ local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
 if kept[1] == seq then
   local items = {}
   for _, pair in ipairs(cmsgpack.unpack(kept[2])) do
-    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at', 'epoch', 'more')
+    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at', 'epoch', 'more', 'cancel')
     if r[1] == pair[2] then
       local stalls = tonumber(r[6]) or 0
-      -- the claimer counts the lease from when it asked again
-      redis.call('ZADD', P .. 'leases', now + lease, pair[1])
+      if not r[10] then
+        -- the claimer counts the lease from when it asked again
+        redis.call('ZADD', P .. 'leases', now + lease, pair[1])
+      end
       items[#items + 1] = {
         pair[1], r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), suspect(stalls) and 1 or 0,
         tonumber(r[8]) or 0, r[9] and cmsgpack.unpack(r[9]) or {},
