@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from okos.cli import ask, chat, doctor, init, scheduler, status, up
+from okos.cli import ask, chat, demo, doctor, init, scheduler, status, up
 from okos.errors import OkosError
 
 # In the order of the help.
@@ -18,6 +18,7 @@ COMMANDS = {
     "up": up.up,
     "ask": ask.ask,
     "chat": chat.chat,
+    "demo": demo.demo,
     "status": status.status,
     "doctor": doctor.doctor,
     "init": init.init,
