@@ -86,16 +86,21 @@ class Talk:
         spinner = Spinner("dots", style="dim")
         with (
             self._keyboard.typing() as typing,
-            Live(console=self._console, transient=True, auto_refresh=False) as live,
+            Live(
+                console=self._console,
+                transient=True,
+                auto_refresh=False,
+                get_renderable=lambda: self._growing(spinner, typing.line),
+            ) as live,
         ):
-            while self._show_arrived() or self._pending.first() is not None:
+            while self._show_arrived(live) or self._pending.first() is not None:
                 for line in typing.lines(_LOOK_S):
                     if line.strip() == QUIT:
                         return True
                     if line.strip():
                         self._console.print(Text(PROMPT + line, style="bold"))
                         self._say(line)
-                live.update(self._growing(spinner, typing.line), refresh=True)
+                live.refresh()
         return False
 
     def _say(self, line: str) -> None:
@@ -113,7 +118,7 @@ class Talk:
         except (Unusable, MailboxFull, StoreUnavailable) as error:
             self._console.print(f"Not sent: {error}", style="red", markup=False, highlight=False)
 
-    def _show_arrived(self) -> bool:
+    def _show_arrived(self, live: Live) -> bool:
         """Print the replies that have come; False when there was none."""
         shown = False
         while True:
@@ -122,11 +127,12 @@ class Talk:
             except Empty:
                 return shown
             reply = delivered.reply
-            if self._seen.is_new(delivered) and reply.text.strip():
-                answer = Text.assemble((ANSWER, "cyan"), (visible(reply.text), "red" if reply.failed else ""))
-                self._console.print(answer, soft_wrap=True)
             if reply.last:
                 self._pending.remove(reply.envelope_id)
+            if self._seen.is_new(delivered) and reply.text.strip():
+                answer = Text.assemble((ANSWER, "cyan"), (visible(reply.text), "red" if reply.failed else ""))
+                live.refresh()  # its draft goes before it comes
+                self._console.print(answer, soft_wrap=True)
             shown = True
 
     def _growing(self, spinner: Spinner, typed: str) -> RenderableType:
