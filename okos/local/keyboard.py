@@ -16,6 +16,8 @@ import termios
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from okos.local.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,8 +58,8 @@ class LineEditor:
                 self.line = ""
             elif char == _ERASE_WORD:
                 self.line = self.line.rstrip().rpartition(" ")[0]
-            elif char == "\t" or char.isprintable():
-                self.line += char
+            else:
+                self.line += visible(char)
         return lines
 
 

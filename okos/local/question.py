@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import stat
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ MOST_PHOTO_BYTES = 20 * 1024 * 1024
 
 # A family with skin tones has eleven characters.
 MOST_EMOJI_CHARS = 32
+
+# Control characters, halves of characters, letters.
+_NEVER_IN_EMOJI = frozenset({"Cc", "Cs", "Ll", "Lu", "Lo"})
 
 MOST_USER_CHARS = 64
 
@@ -114,7 +118,8 @@ def check_emoji(emoji: str) -> str:
         Unusable: It is empty, or too long for one.
     """
     emoji = emoji.strip()
-    if not emoji or len(emoji) > MOST_EMOJI_CHARS or not emoji.isprintable():
+    is_text = emoji.isascii() or any(unicodedata.category(char) in _NEVER_IN_EMOJI for char in emoji)
+    if is_text or len(emoji) > MOST_EMOJI_CHARS:
         raise Unusable("a sticker is one emoji, as in --sticker 🎉")
     return emoji
 
