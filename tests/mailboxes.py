@@ -99,6 +99,7 @@ class Keys:
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    sets: dict[str, set[str]] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     lasting: set[str] = field(default_factory=set)
 
@@ -283,7 +284,7 @@ class Mailboxes:
                 case b"zset":
                     keys.scores[name] = {value[i]: float(value[i + 1]) for i in range(0, len(value), 2)}
                 case _:
-                    raise AssertionError(f"the engine keeps no {kind}: {name}")
+                    keys.sets[name] = set(value)
         return keys
 
     def record(self, message_id: str) -> dict[bytes, bytes]:
