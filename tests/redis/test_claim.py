@@ -90,6 +90,17 @@ def test_in_a_window_a_message_in_backoff_keeps_its_place_and_lets_the_next_star
     assert mailboxes.ids() == ["m0"]
 
 
+def test_in_a_window_a_backoff_ends_for_one_queue_while_another_queue_s_message_is_ready(open_mailboxes: Open) -> None:
+    mailboxes = open_mailboxes(jobs=2)
+    mailboxes.publish("text", queue="text")
+    mailboxes.publish("photo", queue="photo")
+    mailboxes.settle(mailboxes.claim(queues=["text"]), "retry", delay_ms=1000)
+
+    mailboxes.advance(1000)
+
+    assert mailboxes.ids(queues=["text"]) == ["text"]
+
+
 def test_a_repeated_claim_returns_what_it_had_started(mailboxes: Mailboxes) -> None:
     for number in range(3):
         mailboxes.publish(f"m{number}", f"box {number}")

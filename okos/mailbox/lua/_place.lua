@@ -72,8 +72,8 @@ local function charge(box, cost, limit, now)
   redis.call('PEXPIRE', P .. 'rate:' .. box, math.ceil(level * 1000 / limit.rate) + 1000)
 end
 
--- What the window says: 'ready', id, record | 'timed', due | 'full' | 'idle' | 'paused'. `limit` is the mailbox's; with
--- `whole`, the record has its body too.
+-- What the window says: 'ready', id, record, due of what waits before it or nil | 'timed', due | 'full' | 'idle' |
+-- 'paused'. `limit` is the mailbox's; with `whole`, the record has its body too.
 local function look(box, limit, now, whole)
   if limit.pausing and redis.call('SISMEMBER', P .. 'paused', box) == 1 then
     return 'paused'
@@ -116,7 +116,7 @@ local function look(box, limit, now, whole)
             queue = r[3], band = r[4] or '1', cost = cost, charged = r[6], stalls = tonumber(r[7]) or 0,
             attempts = tonumber(r[8]) or 0, retries = tonumber(r[9]) or 0, at = tonumber(r[10]), body = r[11],
             epoch = tonumber(r[12]) or 0, more = r[13],
-          }
+          }, soonest
         end
         if not soonest or due < soonest then
           soonest = due
@@ -146,14 +146,18 @@ end
 -- Puts a mailbox where it belongs now, at the tail of its ring or at the front.
 local function reposition(box, limit, now, front)
   limit = limit_of(box, limit)
-  local what, which, record = look(box, limit, now)
+  local what, which, record, due = look(box, limit, now)
   if what == 'ready' then
     enring(box, record.queue, record.band, now, front)
     ring_bell(record.queue)
   elseif what == 'timed' then
+    due = which
+  end
+  if due then
+    -- also beside a ready one: what waits may be for another queue
     local first = redis.call('ZRANGE', P .. 'timed', 0, 0, 'WITHSCORES')
-    redis.call('ZADD', P .. 'timed', which, box)
-    if not first[2] or which < tonumber(first[2]) then
+    redis.call('ZADD', P .. 'timed', due, box)
+    if not first[2] or due < tonumber(first[2]) then
       -- somebody idle must learn of the new earliest instant
       local id = redis.call('LINDEX', P .. 'box:' .. box, 0)
       ring_bell(redis.call('HGET', P .. 'msg:' .. id, 'queue'))
