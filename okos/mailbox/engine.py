@@ -176,6 +176,7 @@ class Engine:
     def drain(self, grace_s: float, interrupt: type[Interrupt]) -> None:
         """Wait for the running handlers; at the end of the grace, interrupt what is left, to be run again elsewhere."""
         self.stop_claims()
+        log.info("nothing more is claimed; up to %.0f s for the %d messages in hand", grace_s, self.holdings.in_hand())
         if self.holdings.wait_idle(grace_s):
             return
         for delivery in self.holdings.snapshot():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dramatiq.middleware import Interrupt, TimeLimitExceeded
 
 from okos.mailbox.errors import StoreUnavailable
-from okos.mailbox.sweeping import report, sweep
+from okos.mailbox.sweeping import SWEPT_AT_ONCE, report, sweep
 
 if TYPE_CHECKING:
     import redis
@@ -55,13 +55,14 @@ class Heartbeat(threading.Thread):
         while not engine.closed.is_set():
             now = time.monotonic()
             try:
+                self._enforce_time_limits()  # also while the server cannot be reached
                 if now >= renew_at:
                     self._renew()
                     self._replace_dead_threads()
                     renew_at = now + engine.options.renew_ms / 1000
                 if self._sweeps and now >= sweep_at:
-                    self.sweep()
-                    sweep_at = now + engine.options.sweep_ms / 1000
+                    is_all = self.sweep()
+                    sweep_at = now + (engine.options.sweep_ms / 1000 if is_all else 0)
             except StoreUnavailable as error:
                 log.debug("heartbeat: %s", error)
                 engine.closed.wait(PAUSE_S)
@@ -70,10 +71,9 @@ class Heartbeat(threading.Thread):
                 log.exception("the heartbeat met an error that it does not know; it goes on")
                 engine.closed.wait(PAUSE_S)
                 continue
-            until = min(renew_at, sweep_at) if self._sweeps else renew_at
-            self._enforce_time_limits()
-            if engine.holdings.in_hand():
-                until = min(until, now + LOOK_S)
+            until = min(renew_at, now + LOOK_S)
+            if self._sweeps:
+                until = min(until, sweep_at)
             engine.closed.wait(max(0.01, until - time.monotonic()))
 
     def _renew(self) -> None:
@@ -108,8 +108,8 @@ class Heartbeat(threading.Thread):
         )
         delivery.interrupt(LeaseLost)
 
-    def sweep(self) -> None:
-        """Sweep if no other process does; remembers whether it is this one's turn."""
+    def sweep(self) -> bool:
+        """Sweep if no other process does; remembers whether it is this one's turn. False when there is more to find."""
         engine = self._engine
         turn_ms = engine.options.sweep_ms * 5 // 2
         swept, stalled, expired = sweep(
@@ -117,6 +117,9 @@ class Heartbeat(threading.Thread):
         )
         self._sweeps = swept
         report(stalled, expired)
+        if stalled:
+            engine.pump.wake()  # the bell for it may have been given to a process that is frozen
+        return len(stalled) < 4 * SWEPT_AT_ONCE and len(expired) < 2 * SWEPT_AT_ONCE
 
     def _enforce_time_limits(self) -> None:
         """Interrupt what runs too long; give up what does not react, and put a new thread in its thread's place."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What one call of the transition finds at most, of each kind.
+SWEPT_AT_ONCE = 64
+
 
 def sweep(
     store: Store, options: EngineOptions, *, process: str, turn_ms: int, client: redis.Redis | None = None

@@ -1,0 +1,185 @@
+"""Real workers under the stock `dramatiq` command, started, killed and read from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+import dramatiq
+from real_server import eventually
+
+from okos.child import reap, spawn
+from okos.mailbox import MailboxBroker
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterable
+
+LEASE_MS = 1500
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a handler wrote."""
+
+    at_s: float
+    pid: int
+    user: str
+    number: int
+    attempt: int
+    what: str
+
+
+class Worker:
+    """One `dramatiq` command with its processes, in a session of its own."""
+
+    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+        self.child = child
+        self._log = log
+
+    def terminate(self) -> None:
+        """Send what a service manager sends to stop it."""
+        self.child.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until the command has ended, and return its status."""
+        return self.child.wait(60)
+
+    @property
+    def said(self) -> str:
+        """What it logged."""
+        return self._log.read_text(errors="replace")
+
+
+class Fleet:
+    """The workers of one namespace, its publisher, and the journal of its handlers."""
+
+    def __init__(self, url: str, namespace: str, directory: Path) -> None:
+        self.directory = directory
+        self.journal = directory / "journal"
+        self.journal.touch()
+        self.broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, middleware=[])
+        self._options = {"url": url, "namespace": namespace, "journal": str(self.journal)}
+        self._workers: list[Worker] = []
+        self._logs: list[IO[bytes]] = []
+
+    # -- workers -----------------------------------------------------------------------------------------------------
+
+    def start(self, *, threads: int = 4, processes: int = 1, grace_ms: int = 20_000) -> Worker:
+        """Start one command; returns when it is known to serve."""
+        options = self._options | {"lease_ms": LEASE_MS, "grace_ms": grace_ms}
+        path = self.directory / f"worker-{len(self._workers)}.log"
+        known = {worker.id for worker in self.broker.workers()}
+        log = path.open("wb")
+        self._logs.append(log)
+        child = spawn(
+            [
+                *(sys.executable, "-m", "dramatiq", "engine_app"),
+                *("--path", str(Path(__file__).parent), "--processes", str(processes), "--threads", str(threads)),
+            ],
+            output=log,
+            environment={**os.environ, "ENGINE_APP": json.dumps(options), "PYTHONUNBUFFERED": "1"},
+            directory=ROOT,
+        )
+        worker = Worker(child, path)
+        self._workers.append(worker)
+
+        def serves() -> bool:
+            assert child.poll() is None, worker.said
+            fresh = [one for one in self.broker.workers() if one.id not in known]
+            return len(fresh) >= processes and all(len(one.queues) > 1 for one in fresh)
+
+        eventually(serves)
+        return worker
+
+    def stop(self) -> None:
+        """End all that still runs, whatever state it is in, and close what is open."""
+        for worker in self._workers:
+            reap(worker.child)
+        for log in self._logs:
+            log.close()
+        self.broker.store.delete_all()
+        self.broker.close()
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        actor: str,
+        user: str,
+        number: int,
+        *,
+        queue: str = "text",
+        delay: int | None = None,
+        options: dict[str, object] | None = None,
+        **arguments: object,
+    ) -> str:
+        """Send a message to a user's mailbox; returns its id. `options` are Dramatiq's and the engine's."""
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=queue,
+            actor_name=actor,
+            args=(user, number),
+            kwargs=arguments,
+            options={"mailbox": user, **(options or {})},
+        )
+        return self.broker.enqueue(message, delay=delay).message_id
+
+    def gate(self, name: str = "gate") -> Path:
+        """Name a gate: closed until somebody touches it."""
+        return self.directory / name
+
+    # -- what happened -----------------------------------------------------------------------------------------------
+
+    def lines(self, *, user: str | None = None, what: str | None = None) -> list[Line]:
+        """Read what the handlers wrote so far, in the order in which they did."""
+        lines = [Line(*json.loads(line)) for line in self.journal.read_text().splitlines()]
+        return [line for line in lines if user in {None, line.user} and what in {None, line.what}]
+
+    def await_lines(self, count: int, *, user: str | None = None, what: str | None = None) -> list[Line]:
+        """Wait until so many lines were written, and read them."""
+        eventually(lambda: len(self.lines(user=user, what=what)) >= count)
+        return self.lines(user=user, what=what)
+
+    def await_drained(self) -> None:
+        """Wait until nothing waits or runs but the replies, which nobody fetches."""
+
+        def is_drained() -> bool:
+            stats = self.broker.stats()
+            return stats.running == 0 and stats.waiting == len(self.replies())
+
+        eventually(is_drained)
+
+    def replies(self) -> list[tuple[str, int]]:
+        """Read the replies in the outbox."""
+        found: list[tuple[str, int]] = []
+        client, store = self.broker.store.client, self.broker.store
+        for key in sorted(set(client.scan_iter(store.key("box:outbox.*"), count=1000))):  # it may name a key twice
+            for message_id in cast("list[bytes]", client.lrange(key, 0, -1)):
+                body = cast("bytes | None", client.hget(store.key(f"msg:{message_id.decode()}"), "body"))
+                if body is not None:
+                    user, number = dramatiq.Message.decode(body).args
+                    found.append((user, number))
+        return found
+
+    def assert_each_ended_once_in_order(self, users: Iterable[str], count: int) -> None:
+        """Fail if anything was lost, doubled, reordered or overlapped; retries aside."""
+        for user in users:
+            lines = self.lines(user=user)
+            ends = [line.number for line in lines if line.what == "end"]
+            assert ends == list(range(count)), f"{user}: {ends}"
+            running: int | None = None
+            for line in lines:
+                if line.what == "start":
+                    assert running is None, f"{user}: {line.number} started while {running} ran"
+                    running = line.number
+                else:
+                    assert running == line.number
+                    running = None
+        replies = self.replies()
+        assert sorted(replies) == sorted((user, number) for user in users for number in range(count))
