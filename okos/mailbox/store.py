@@ -59,7 +59,7 @@ DELETE_AT_ONCE = 500
 
 Argument = bytes | str | int | float
 
-_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError)
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError, NoScriptError)
 
 #: The same, for states that redis-py has no class for: no replica to write to, no disk, another's script runs too long.
 _PASSING_CODES = ("NOREPLICAS ", "MISCONF ", "BUSY ", "UNKILLABLE ")
@@ -157,6 +157,7 @@ class Store:
             try:
                 return self._round_trip(used, calls)
             except NoScriptError:
+                # forgotten once more before they are used: the caller tries again, as after any passing trouble
                 for script in self._scripts.values():
                     used.script_load(script.source.decode())
                 return self._round_trip(used, calls)
@@ -171,7 +172,7 @@ class Store:
         replies = pipeline.execute(raise_on_error=False)
         for number, reply in enumerate(replies):
             # A script that ran before the server forgot the scripts has its sequence: repeating the round trip is safe.
-            if isinstance(reply, NoScriptError) or (isinstance(reply, ResponseError) and _is_passing(reply)):
+            if isinstance(reply, ResponseError) and _is_passing(reply):
                 raise reply
             if isinstance(reply, ResponseError):
                 replies[number] = ScriptFailed(str(reply))

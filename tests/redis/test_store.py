@@ -1,6 +1,8 @@
 """The adapter: what the server's states and errors become."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from mailboxes import End, Mailboxes
@@ -131,3 +133,28 @@ def test_emptying_a_namespace_leaves_the_others_alone(open_mailboxes: Callable[.
     assert mine.ids() == ["m1"]
     assert not other.store.client.exists(other.store.key("engine"))
     other.close()
+
+
+def test_scripts_that_are_forgotten_again_and_again_are_a_passing_trouble(mailboxes: Mailboxes) -> None:
+    done = threading.Event()
+
+    def forget() -> None:
+        client = mailboxes.store.another_connection()
+        while not done.is_set():
+            client.script_flush()
+        client.close()
+
+    forgetting = threading.Thread(target=forget)
+    forgetting.start()
+    try:
+        for number in range(100):
+            with suppress(StoreUnavailable):
+                mailboxes.publish(f"m{number}", f"box {number}")
+            with suppress(StoreUnavailable):
+                for one in mailboxes.claim_all().started:
+                    mailboxes.settle(one)
+    finally:
+        done.set()
+        forgetting.join()
+
+    assert mailboxes.publish("after") == "new"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -181,5 +182,7 @@ class Fleet:
                 else:
                     assert running == line.number
                     running = None
-        replies = self.replies()
-        assert sorted(replies) == sorted((user, number) for user in users for number in range(count))
+        replies = Counter(self.replies())
+        expected = Counter((user, number) for user in users for number in range(count))
+        assert not expected - replies, f"lost: {expected - replies}"
+        assert not replies - expected, f"doubled: {replies - expected}"
