@@ -39,6 +39,11 @@ class Pending:
         with self._changed:
             return next(iter(self._ids), None)
 
+    def count(self) -> int:
+        """Return how many are not answered."""
+        with self._changed:
+            return len(self._ids)
+
     def wait_until_at_most(self, count: int, *, timeout_s: float | None = None) -> bool:
         """Wait until at most so many are left; False if it took too long.
 

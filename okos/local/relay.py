@@ -84,7 +84,7 @@ class Relay:
             self._send(question)
 
     def _send(self, question: Question) -> None:
-        """Send a question; a mailbox that is full is tried again for as long as we have patience with a server."""
+        """Send a question. A full mailbox is tried again after each answer; one that others fill, not for ever."""
         envelope = self._channel.envelope(question, user=self._user)
         self._pending.add(envelope.id)
         deadline = time.monotonic() + PATIENCE_MS / 1000
@@ -92,9 +92,13 @@ class Relay:
             try:
                 self._channel.send(envelope, question)
             except MailboxFull:
-                if time.monotonic() > deadline:
+                others = self._pending.count() - 1
+                if others:
+                    self._pending.wait_until_at_most(others, timeout_s=_PAUSE_S)
+                elif time.monotonic() > deadline:
                     raise
-                time.sleep(_PAUSE_S)
+                else:
+                    time.sleep(_PAUSE_S)
             else:
                 return
 
