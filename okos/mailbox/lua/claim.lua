@@ -106,7 +106,7 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
   elseif what == 'ready' and suspect(record.stalls) and not may_suspect then
     -- one suspect a process: if it dies, only the guilty one is buried
     passed_over[#passed_over + 1] = { box, record.queue, record.band }
-  elseif what == 'ready' and all and all.level + math.min(record.cost, limit.all_burst) > limit.all_burst + 1e-9 then
+  elseif what == 'ready' and all and not record.charged and all.level + math.min(record.cost, limit.all_burst) > limit.all_burst + 1e-9 then
     -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
     enring(box, record.queue, record.band, now, true)
     local over = all.level + math.min(record.cost, limit.all_burst) - limit.all_burst
@@ -118,12 +118,15 @@ while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
     if suspect(record.stalls) then
       may_suspect = false
     end
-    if own.rate > 0 and not record.charged then
-      charge(box, record.cost, own, now)
+    if (own.rate > 0 or all) and not record.charged then
+      -- once a message, whatever becomes of it
+      if own.rate > 0 then
+        charge(box, record.cost, own, now)
+      end
+      if all then
+        all.level = all.level + record.cost
+      end
       redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
-    end
-    if all then
-      all.level = all.level + record.cost
     end
     turn = turn + 1
     local token = turn .. '-' .. nonce

@@ -8,10 +8,16 @@
 local now, limit = clock()
 local box = ARGV[1]
 if box == '' then
+  local changed = false
   for i, field in ipairs({ 'jobs', 'rate', 'burst', 'all_rate', 'all_burst' }) do
-    if ARGV[i + 1] ~= '' then
+    if ARGV[i + 1] ~= '' and redis.call('HGET', P .. 'engine', field) ~= ARGV[i + 1] then
       redis.call('HSET', P .. 'engine', field, ARGV[i + 1])
+      changed = true
     end
+  end
+  if changed and redis.call('EXISTS', P .. 'timed') == 1 then
+    -- they may be due earlier now: promote looks at each again
+    redis.call('ZUNIONSTORE', P .. 'timed', 1, P .. 'timed', 'WEIGHTS', 0)
   end
   return 1
 end
