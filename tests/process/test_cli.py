@@ -75,13 +75,13 @@ def test_the_version_is_told(okos: Okos) -> None:
     assert okos("--version").stdout.startswith("okos 0.")
 
 
-@pytest.mark.parametrize("command", ["up", "status", "doctor", "init", "scheduler"])
+@pytest.mark.parametrize("command", ["up", "ask", "chat", "demo", "status", "doctor", "init", "scheduler"])
 def test_every_command_describes_itself(command: str, okos: Okos) -> None:
     assert command in okos("--help").stdout
     assert "Usage: okos" in okos(command, "--help").stdout
 
 
-@pytest.mark.parametrize("command", ["up", "status", "doctor", "scheduler"])
+@pytest.mark.parametrize("command", ["up", "ask", "chat", "status", "doctor", "scheduler"])
 def test_a_wrong_setting_is_one_line_on_stderr(command: str, okos: Okos) -> None:
     done = okos(command, OKOS_LEASE_MS="soon")
 
@@ -159,6 +159,7 @@ def test_doctor_finds_a_server_that_would_lose_messages(okos: Okos, tmp_path: Pa
     server = find_server(Settings(home=tmp_path / "other"))
     with redis.Redis.from_url(server.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("maxmemory", "100mb")
         client.config_set("appendonly", "no")
 
     done = okos("doctor", "--json", OKOS_REDIS_URL=server.url)
