@@ -15,7 +15,7 @@ from enum import Enum
 
 from okos.errors import OkosError
 from okos.home import prepare_home
-from okos.mailbox import MailboxBroker, StoreUnavailable
+from okos.mailbox import MailboxBroker, Severity, StoreUnavailable
 from okos.server import check_server, find_binary, live_url, shown
 from okos.settings import PREFIX, Model, Settings, did_you_mean, unknown_variables
 from okos.up.crew import check_handlers
@@ -32,6 +32,9 @@ class Grade(Enum):
     OK = "ok"
     WARNING = "warning"
     FAULT = "fault"
+
+
+_GRADES = {Severity.FAULT: Grade.FAULT, Severity.WARNING: Grade.WARNING, Severity.UNSEEN: Grade.WARNING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +99,25 @@ def _server(settings: Settings) -> tuple[str | None, list[Finding]]:
         return None, [Finding(name="server", grade=Grade.FAULT, text=str(error))]
     version = ".".join(str(part) for part in facts.version)
     findings = [Finding(name="server", grade=Grade.OK, text=f"{facts.name} {version} at {shown(url)}")]
-    if facts.maxmemory_policy != "noeviction":
-        text = f"it may evict messages (maxmemory-policy {facts.maxmemory_policy}): set it to noeviction"
-        findings.append(Finding(name="eviction", grade=Grade.FAULT, text=text))
-    if not facts.aof:
-        text = "it forgets messages when it restarts: set appendonly yes, appendfsync everysec"
-        findings.append(Finding(name="persistence", grade=Grade.WARNING, text=text))
-    return url, findings
+    return url, findings + _fitness(settings, url)
+
+
+def _fitness(settings: Settings, url: str) -> list[Finding]:
+    """What the engine finds about the server."""
+    broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[])
+    try:
+        findings = broker.check()
+    except StoreUnavailable as error:
+        return [Finding(name="server", grade=Grade.FAULT, text=str(error))]
+    finally:
+        broker.close()
+    return [Finding(name=one.name, grade=_GRADES[one.severity], text=one.text) for one in findings]
 
 
 def _workers(settings: Settings, url: str | None) -> Finding:
     if url is None:
         return Finding(name="workers", grade=Grade.WARNING, text="none is alive: start Okos with `okos up`")
-    broker = MailboxBroker(url, namespace=settings.namespace, middleware=[])
+    broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[])
     try:
         alive = broker.workers()
     except StoreUnavailable as error:

@@ -70,7 +70,9 @@ class PrivateOkos:
             PrivateOkosFailed: They do not; the message holds the last line of their log.
         """
         deadline = time.monotonic() + timeout_s
-        broker = MailboxBroker(self.url, namespace=self.settings.namespace, middleware=[])
+        broker = MailboxBroker(
+            self.url, namespace=self.settings.namespace, lease_ms=self.settings.lease_ms, middleware=[]
+        )
         try:
             while not self._all_work(broker):
                 failures = max(self._supervisor.failures().values())

@@ -45,7 +45,7 @@ def read_status(settings: Settings) -> Status:
     if url is None:
         reason = f"nothing runs in {settings.home}: start it with `okos up`"
     else:
-        broker = MailboxBroker(url, namespace=settings.namespace, middleware=[])
+        broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[])
         try:
             stats, workers = broker.stats(), broker.workers()
             if not workers:

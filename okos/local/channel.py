@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ from dramatiq.middleware import CurrentMessage
 
 from okos.envelope import Attachment, Envelope, Reply
 from okos.intake import kinds_handled, publish
-from okos.mailbox import MailboxBroker, StoreUnavailable
+from okos.mailbox import MailboxBroker, MailboxFull, StoreUnavailable
 from okos.middleware import Shutdown
 from okos.outbox import DELIVER
 
@@ -174,7 +175,14 @@ class LocalChannel:
             self._handled = kinds_handled(self.broker.workers(), self._settings)
         if envelope.attachment is not None and question.photo is not None:
             self.broker.write(envelope.attachment.name, question.photo.content, ttl_ms=ATTACHMENT_TTL_MS)
-        publish(self.broker, envelope, settings=self._settings, handled=self._handled)
+        try:
+            publish(self.broker, envelope, settings=self._settings, handled=self._handled)
+        except MailboxFull:
+            # Nobody will read the file of a message that was not accepted.
+            if envelope.attachment is not None:
+                with suppress(StoreUnavailable):
+                    self.broker.delete(envelope.attachment.name)
+            raise
 
     def _deliver(self, body: object) -> None:
         """Hand a reply over; run by the worker, which acks it then."""

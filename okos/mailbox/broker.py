@@ -6,6 +6,7 @@ handler enqueues during its run is an effect: written by the settle that ends th
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ from okos.mailbox.boundary import Lifecycle, RunBoundary
 from okos.mailbox.consumer import MailboxConsumer
 from okos.mailbox.delivery import current_run
 from okos.mailbox.engine import Engine
-from okos.mailbox.errors import MailboxFull
+from okos.mailbox.errors import MailboxFull, StoreUnavailable
+from okos.mailbox.fitness import Severity, require_version
 from okos.mailbox.operations import Operations
 from okos.mailbox.options import EngineOptions
 from okos.mailbox.policy import (
@@ -49,6 +51,10 @@ from okos.mailbox.waiting import wait_until
 if TYPE_CHECKING:
     import dramatiq
     from dramatiq import Worker
+
+log = logging.getLogger(__name__)
+
+_LEVELS = {Severity.FAULT: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.UNSEEN: logging.INFO}
 
 #: Stock middlewares that would break a promise of the engine, and what stands in their place.
 REFUSED: dict[type[Middleware], str] = {
@@ -229,6 +235,10 @@ class MailboxBroker(Operations, Broker):
         """Store a value now, outside of any run's settle."""
         self.shelf.write(name, value, ttl_ms=ttl_ms)
 
+    def delete(self, name: str) -> None:
+        """Delete a stored value or list now, outside of any run's settle."""
+        self.shelf.delete(name)
+
     def preview(self, channel: str, payload: bytes) -> None:
         """Show something on its way to whoever listens now. Never waits, never fails, may be lost."""
         if self._previews is None:
@@ -276,9 +286,25 @@ class MailboxBroker(Operations, Broker):
         return self.options() if self._engine is None else self._engine.options
 
     def boot(self, worker: Worker) -> None:
-        """Make the engine for Dramatiq's worker and write the policy where every transition reads it."""
+        """Make the engine for Dramatiq's worker and write the policy where every transition reads it.
+
+        Raises:
+            StoreTooOld: The server cannot run the scripts.
+        """
+        self._look_at_server()
         with self._engine_lock:
             self._engine = self._new_engine(threads=worker.worker_threads, worker=worker)
+
+    def _look_at_server(self) -> None:
+        """Say what is not well with the server, once; one that does not answer now is not looked at again."""
+        try:
+            findings = self.check()
+        except StoreUnavailable as error:
+            log.warning("%s; the worker starts and waits for it", error)
+            return
+        for finding in findings:
+            log.log(_LEVELS[finding.severity], "the server: %s", finding.text)
+        require_version(findings)
 
     def drain(self, worker: Worker) -> None:
         """Stop claiming and let what runs end; threads that do not come back are left behind."""

@@ -33,3 +33,8 @@ class Shelf:
         """Write a value that ends after `ttl_ms`."""
         with translated():
             self._store.client.set(self._store.key(f"store:s:{name}"), value, px=ttl_ms)
+
+    def delete(self, name: str) -> None:
+        """Delete a value or a list now."""
+        with translated():
+            self._store.client.delete(self._store.key(f"store:s:{name}"), self._store.key(f"store:l:{name}"))

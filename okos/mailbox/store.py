@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
     DataError,
     MasterDownError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
@@ -24,7 +26,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.errors import EngineError, StoreUnavailable
 from okos.mailbox.script import Script, compose
 
 if TYPE_CHECKING:
@@ -59,13 +61,14 @@ DELETE_AT_ONCE = 500
 
 Argument = bytes | str | int | float
 
-_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError, NoScriptError)
+#: A MovedError is an AskError: the keys are on another node now, and a failover or an operator brings them back.
+_PASSING = (AskError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError, NoScriptError)
 
 #: The same, for states that redis-py has no class for: no replica to write to, no disk, another's script runs too long.
 _PASSING_CODES = ("NOREPLICAS ", "MISCONF ", "BUSY ", "UNKILLABLE ")
 
 
-class ScriptFailed(Exception):
+class ScriptFailed(EngineError):
     """A transition ended with an error of its own; what it had written before that stays."""
 
 
@@ -90,7 +93,7 @@ def translated() -> Iterator[None]:
     """Turn redis-py's errors into ours."""
     try:
         yield
-    except _PASSING as error:
+    except (*_PASSING, OutOfMemoryError) as error:
         raise StoreUnavailable(f"the Redis server takes no writes now: {error}") from error
     except ResponseError as error:
         if _is_passing(error):

@@ -13,6 +13,7 @@ from dramatiq.middleware import Middleware
 from okos.mailbox import decision
 from okos.mailbox.consumer import describe_error
 from okos.mailbox.delivery import Delivery
+from okos.mailbox.errors import BadMessage
 from okos.mailbox.policy import RetryPolicy, backoff_ms
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Retry(Middleware):
 
         error, trace = describe_error(exception)
         throws = option("throws", None)
-        if throws and isinstance(exception, throws):
+        if isinstance(exception, BadMessage) or (throws and isinstance(exception, throws)):
             message.decision = decision.Dead(error, trace)
             return
         retries = message.claimed.retries

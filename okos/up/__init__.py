@@ -78,7 +78,7 @@ class _Readiness:
         self._settings = settings
         self._stdout = stdout
         self._broker: MailboxBroker | None = MailboxBroker(
-            settings.redis_url or "", namespace=settings.namespace, middleware=[]
+            settings.redis_url or "", namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[]
         )
 
     def look(self) -> None:

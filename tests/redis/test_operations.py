@@ -313,3 +313,29 @@ def test_the_latest_wins_once(mailboxes: Mailboxes) -> None:
     assert mailboxes.publish("latest", latest_wins=True) == "seen"
 
     assert mailboxes.stats().cancelled == 0
+
+
+# -- what was wider before -----------------------------------------------------------------------------------------
+
+
+def test_all_that_runs_is_flagged_even_when_the_window_has_become_narrower(open_mailboxes: Open) -> None:
+    mailboxes = open_mailboxes(jobs=2)
+    for number in range(3):
+        mailboxes.publish(f"m{number}")
+    running = [mailboxes.claim(), mailboxes.claim()]
+    mailboxes.limit(jobs=1)
+
+    assert cancel_mailbox(mailboxes) == (1, 2)
+
+    assert [mailboxes.settle(one) for one in running] == ["cancelled", "cancelled"]
+    stats = mailboxes.stats()
+    assert (stats.cancelled, stats.done, stats.waiting, stats.running) == (3, 0, 0, 0)
+
+
+def test_what_was_cancelled_whole_takes_no_replacement(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("m1")
+    mailboxes.publish("m2")
+    assert mailboxes.store.call("replace", "m2", b"another body") == 1
+    cancel_mailbox(mailboxes)
+
+    assert mailboxes.store.call("replace", "m2", b"a third body") == 0

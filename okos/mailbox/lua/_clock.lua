@@ -7,14 +7,15 @@
 --                    (ms), lease: the workers' lease (ms), grace: no lease expires before (ms); jobs: the window of a
 --                    mailbox, rate: starts per second and mailbox (0: no limit), burst: cost units; all_rate, all_burst:
 --                    likewise for all mailboxes together; pausing, overriding: some mailbox is paused, has limits of its
---                    own; paused: all are. Kept for ever.
+--                    own; paused: all are; most_jobs: the widest window that ever
+--                    was in force. Kept for ever.
 local SIGN_MS = 50
 
 -- Returns the instant (ms) and the policy in force.
 local function clock()
   local raw = raw_ms()
   local kept = redis.call('HMGET', P .. 'engine', 'last', 'offset', 'lease', 'grace', 'jobs', 'rate', 'burst',
-    'all_rate', 'all_burst', 'pausing', 'overriding', 'paused')
+    'all_rate', 'all_burst', 'pausing', 'overriding', 'paused', 'most_jobs')
   local last, lease = tonumber(kept[1]), tonumber(kept[3])
   local limit = {
     grace = tonumber(kept[4]) or 0,
@@ -26,6 +27,7 @@ local function clock()
     pausing = kept[10],
     overriding = kept[11],
     paused = kept[12],
+    most_jobs = tonumber(kept[13]) or 1,
   }
   local now = raw + (tonumber(kept[2]) or 0)
   if not last then

@@ -72,8 +72,9 @@ local function supersede(box, limit, reason, now)
   if length == 0 then
     return 0, 0
   end
+  -- what runs may be beyond the window, if the window was wider when it started
   local running = {}
-  for _, id in ipairs(redis.call('LRANGE', list, 0, limit_of(box, limit).jobs - 1)) do
+  for _, id in ipairs(redis.call('LRANGE', list, 0, math.max(limit_of(box, limit).jobs, limit.most_jobs) - 1)) do
     if redis.call('HGET', P .. 'msg:' .. id, 'state') == 'running' then
       running[#running + 1] = id
       flag(id, reason, now)

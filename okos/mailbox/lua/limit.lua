@@ -7,6 +7,9 @@
 -- Returns  1
 local now, limit = clock()
 local box = ARGV[1]
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > limit.most_jobs then
+  redis.call('HSET', P .. 'engine', 'most_jobs', ARGV[2])
+end
 if box == '' then
   local changed = false
   for i, field in ipairs({ 'jobs', 'rate', 'burst', 'all_rate', 'all_burst' }) do
