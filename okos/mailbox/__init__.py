@@ -13,7 +13,8 @@ from okos.mailbox.broker import MailboxBroker
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
 from okos.mailbox.delivery import Delivery, current_run
 from okos.mailbox.effect import Run
-from okos.mailbox.errors import BadMessage, MailboxFull, StoreUnavailable
+from okos.mailbox.errors import BadMessage, MailboxFull, StoreTooOld, StoreUnavailable
+from okos.mailbox.fitness import Finding, Severity
 from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen
 from okos.mailbox.policy import (
     HistoryPolicy,
@@ -34,6 +35,7 @@ __all__ = [
     "Decision",
     "Defer",
     "Delivery",
+    "Finding",
     "HistoryPolicy",
     "MailboxBroker",
     "MailboxFull",
@@ -44,8 +46,10 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "Run",
+    "Severity",
     "ShutdownPolicy",
     "Stats",
+    "StoreTooOld",
     "StoreUnavailable",
     "TimePolicy",
     "WindowPolicy",

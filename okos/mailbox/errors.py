@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dramatiq.errors import BrokerError, ConnectionClosed
+from dramatiq.errors import BrokerError, ConnectionClosed, ConnectionFailed
+from dramatiq.middleware import MiddlewareError
 
 from okos.errors import OkosError
 
@@ -22,6 +23,10 @@ class StoreUnavailable(EngineError, ConnectionClosed):
     A publish that raises this may still have been accepted: send the same message (the same id) again, and it is
     accepted once.
     """
+
+
+class StoreTooOld(EngineError, MiddlewareError, ConnectionFailed):
+    """The server is older than 7.0: no script runs there. A worker that meets it does not start."""
 
 
 class MailboxFull(EngineError, BrokerError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from okos.mailbox.errors import BadMessage
+from okos.mailbox.fitness import Finding, examine
 from okos.mailbox.look import DeadLetter, MailboxSeen, read_dead, read_mailbox
 from okos.mailbox.stats import Stats, WorkerSeen, read_stats
 from okos.mailbox.sweeping import report
@@ -43,6 +44,10 @@ class Operations:
     def ping(self) -> None:
         """Ask the server for an answer."""
         self.store.ping()
+
+    def check(self) -> list[Finding]:
+        """Look whether the server is fit to keep messages; returns what is not well or could not be seen."""
+        return examine(self.store)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -30,8 +30,6 @@ class ServerFacts:
     name: str
     version: tuple[int, ...]
     pid: int
-    maxmemory_policy: str
-    aof: bool
 
 
 def check_server(url: str) -> ServerFacts:
@@ -95,8 +93,6 @@ def _facts(info: dict[str, Any]) -> ServerFacts:  # Any: what redis-py makes of 
         name="Valkey" if info.get("server_name") == "valkey" or "valkey_version" in info else "Redis",
         version=parse_version(str(info.get("redis_version", "0"))),
         pid=int(info.get("process_id", 0)),
-        maxmemory_policy=str(info.get("maxmemory_policy", "")),
-        aof=bool(info.get("aof_enabled", 0)),
     )
 
 
