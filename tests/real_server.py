@@ -18,7 +18,7 @@ from okos.server import find_binary
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 DEADLINE_S = 60.0
 
@@ -34,7 +34,7 @@ def eventually(condition: Callable[[], object], timeout_s: float = DEADLINE_S) -
 class RealServer:
     """One server process with its data in `directory`; started again it goes on with what it had."""
 
-    def __init__(self, directory: Path, *, aof: bool = False) -> None:
+    def __init__(self, directory: Path, *, aof: bool = False, options: Mapping[str, str] | None = None) -> None:
         self._directory = directory
         self._socket = directory / "s"
         self._options = {
@@ -46,6 +46,7 @@ class RealServer:
             "appendfsync": "always" if aof else "no",
             "maxmemory-policy": "noeviction",
             "enable-debug-command": "local",
+            **(options or {}),
         }
         self._child: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{self._socket}"
@@ -90,10 +91,10 @@ class RealServer:
 
 
 @contextmanager
-def a_server(*, aof: bool = False) -> Iterator[RealServer]:
+def a_server(*, aof: bool = False, options: Mapping[str, str] | None = None) -> Iterator[RealServer]:
     """Run a server for the length of a `with` block. Its path is short: a socket's may have 107 bytes at most."""
     with tempfile.TemporaryDirectory(prefix="okos-test-", dir="/tmp") as directory:
-        server = RealServer(Path(directory), aof=aof)
+        server = RealServer(Path(directory), aof=aof, options=options)
         server.start()
         try:
             yield server

@@ -1,0 +1,201 @@
+"""Servers that are not the bundled one as it comes: with TLS, with users, in a cluster. Every feature works on them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from play import Play, a_broker
+from real_server import a_server, eventually
+from redis import Redis
+
+from okos.mailbox import MailboxBroker, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(__file__).parents[2] / "docs" / "server.md"
+PASSWORD = "p/ss wörd"  # noqa: S105 - of a server that ends with the test
+QUOTED = "p%2Fss%20w%C3%B6rd"
+
+
+@pytest.fixture
+def secured(url: str, namespace: str) -> Iterator[str]:
+    """Make the user that the page names and forbid everything to those who name none; returns the user's address."""
+    words = (
+        re.findall(r"(?m)^(ACL SETUSER .*)$", PAGE.read_text(encoding="utf-8"))[0]
+        .replace("{okos}", f"{{{namespace}}}")
+        .split(" ")
+    )
+    with Redis.from_url(url) as client:
+        client.execute_command(*(f">{PASSWORD}" if word == ">PASSWORD" else word for word in words))
+        yield url.replace("unix://", f"unix://okos:{QUOTED}@")
+        client.acl_deluser("okos")
+
+
+class TlsDoor:
+    """A door with TLS in front of a server's Unix socket, as services have it: each connection is passed on."""
+
+    def __init__(self, certificate: Path, key: Path, behind: str) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._behind = behind
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        try:
+            outside = self._context.wrap_socket(plain, server_side=True)
+        except OSError:
+            return  # a client that does not trust us
+        inside = socket.socket(socket.AF_UNIX)
+        inside.connect(self._behind)
+        threading.Thread(target=_pass_on, args=(inside, outside), daemon=True).start()
+        _pass_on(outside, inside)
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while received := source.recv(65536):
+            sink.sendall(received)
+        sink.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 that vouches for itself."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl here to make a certificate with")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext"
+    files = ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def door(authority: tuple[Path, Path], url: str) -> Iterator[TlsDoor]:
+    door = TlsDoor(*authority, behind=urlsplit(url).path)
+    yield door
+    door.close()
+
+
+@contextmanager
+def opened(url: str, namespace: str) -> Iterator[MailboxBroker]:
+    broker = a_broker(url, namespace)
+    try:
+        yield broker
+        broker.flush_all()
+    finally:
+        broker.close()
+
+
+def test_everything_works_for_the_user_that_the_page_names(secured: str, namespace: str) -> None:
+    with opened(secured, namespace) as broker:
+        Play(broker).run()
+        assert broker.check() == [one for one in broker.check() if one.name == "persistence"]
+
+
+def test_that_user_sees_no_other_namespace(secured: str) -> None:
+    with opened(secured, "another") as broker:
+        pass
+    with pytest.raises(StoreUnavailable, match="No permissions"):
+        broker.stats()
+
+
+def test_a_wrong_password_is_told_without_the_password(secured: str, namespace: str) -> None:
+    broker = MailboxBroker(secured.replace(QUOTED, "hunter2"), namespace=namespace)
+
+    with pytest.raises(StoreUnavailable, match="invalid username-password") as caught:
+        broker.ping()
+
+    assert "hunter2" not in str(caught.value)
+    broker.close()
+
+
+def test_everything_works_over_tls_with_a_user_and_a_password(
+    secured: str, door: TlsDoor, authority: tuple[Path, Path], namespace: str
+) -> None:
+    del secured
+    url = f"rediss://okos:{QUOTED}@127.0.0.1:{door.port}/0?ssl_ca_certs={authority[0]}"
+
+    with opened(url, namespace) as broker:
+        Play(broker).run()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(door: TlsDoor) -> None:
+    broker = MailboxBroker(f"rediss://127.0.0.1:{door.port}/0")
+
+    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        broker.ping()
+
+    broker.close()
+
+
+def test_a_certificate_for_another_name_is_refused(door: TlsDoor, authority: tuple[Path, Path]) -> None:
+    broker = MailboxBroker(f"rediss://localhost:{door.port}/0?ssl_ca_certs={authority[0]}")
+
+    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        broker.ping()
+
+    broker.close()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Run a cluster of one node that holds every slot."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {"cluster-enabled": "yes", "port": str(port), "cluster-port": str(port - 1), "bind": "127.0.0.1"}
+    with a_server(options=options) as server, Redis.from_url(server.url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        yield server.url
+
+
+def test_everything_works_in_a_cluster_and_all_keys_are_in_one_slot(cluster: str) -> None:
+    with opened(cluster, "in a cluster") as broker, Redis.from_url(cluster) as client:
+        Play(broker).run()
+        keys = list(client.scan_iter())
+        slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}
+
+        assert len(keys) > 5
+        assert len(slots) == 1
+
+
+def test_a_namespace_that_is_on_another_node_is_found_by_the_check_and_waited_for(cluster: str) -> None:
+    with opened(cluster, "moved") as broker, Redis.from_url(cluster) as client:
+        slot = client.execute_command("CLUSTER", "KEYSLOT", "{moved}:engine")
+        client.execute_command("CLUSTER", "DELSLOTS", slot)
+
+        (finding,) = [one for one in broker.check() if one.name == "cluster"]
+        with pytest.raises(StoreUnavailable):
+            broker.stats()
+
+        client.execute_command("CLUSTER", "ADDSLOTS", slot)
+        eventually(lambda: not [one for one in broker.check() if one.name == "cluster"])
+        assert "does not serve this namespace" in finding.text
