@@ -1,6 +1,8 @@
 """What all tests share: one real server a session, a namespace a test, and waiting for a condition."""
 
 import secrets
+import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -53,3 +55,29 @@ def open_mailboxes(url: str, namespace: str) -> Iterator[Callable[..., Mailboxes
 def mailboxes(open_mailboxes: Callable[..., Mailboxes]) -> Mailboxes:
     """Open mailboxes with strict order and no rate limit."""
     return open_mailboxes()
+
+
+@pytest.fixture
+def old_server() -> Iterator[str]:
+    """Answer as Redis 6.2 would: a double of what cannot be installed here."""
+    info = b"redis_version:6.2.14\r\nprocess_id:1\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                while received := connection.recv(4096):
+                    for line in received.upper().split(b"\r\n"):
+                        if line in {b"PING", b"INFO", b"CLIENT", b"HELLO"}:
+                            connection.sendall(
+                                {
+                                    b"PING": b"+PONG\r\n",
+                                    b"INFO": b"$%d\r\n%s\r\n" % (len(info), info),
+                                    b"HELLO": b"-ERR unknown command\r\n",
+                                }.get(line, b"+OK\r\n")
+                            )
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2"
+        thread.join(5)

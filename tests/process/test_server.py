@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,32 +45,6 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-@pytest.fixture
-def old_server() -> Iterator[str]:
-    """Answer as Redis 6.2 would: a double of what cannot be installed here."""
-    info = b"redis_version:6.2.14\r\nprocess_id:1\r\n"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                while received := connection.recv(4096):
-                    for line in received.upper().split(b"\r\n"):
-                        if line in {b"PING", b"INFO", b"CLIENT", b"HELLO"}:
-                            connection.sendall(
-                                {
-                                    b"PING": b"+PONG\r\n",
-                                    b"INFO": b"$%d\r\n%s\r\n" % (len(info), info),
-                                    b"HELLO": b"-ERR unknown command\r\n",
-                                }.get(line, b"+OK\r\n")
-                            )
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2"
-        thread.join(5)
 
 
 def test_an_embedded_server_keeps_everything_and_listens_to_nobody_else(server: Server) -> None:

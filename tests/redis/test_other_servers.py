@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import dramatiq
 import pytest
 from play import Play, a_broker
 from real_server import a_server, eventually
 from redis import Redis
 
-from okos.mailbox import MailboxBroker, StoreUnavailable
+from okos.mailbox import MailboxBroker, StoreTooOld, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,3 +200,12 @@ def test_a_namespace_that_is_on_another_node_is_found_by_the_check_and_waited_fo
         client.execute_command("CLUSTER", "ADDSLOTS", slot)
         eventually(lambda: not [one for one in broker.check() if one.name == "cluster"])
         assert "does not serve this namespace" in finding.text
+
+
+def test_a_worker_does_not_start_with_a_server_that_is_too_old(old_server: str) -> None:
+    broker = MailboxBroker(old_server)
+
+    with pytest.raises(StoreTooOld, match=r"Redis 6\.2\.14, and the scripts need 7\.0 or later"):
+        dramatiq.Worker(broker).start()
+
+    broker.close()
