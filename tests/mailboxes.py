@@ -152,7 +152,7 @@ class Mailboxes:
 
     def limit(self, *, jobs: int = 1, rate: float = 0, burst: int = 1) -> None:
         """Write the policy in force."""
-        self.store.client.hset(self.store.key("engine"), mapping={"jobs": jobs, "rate": rate, "burst": burst})
+        self.store.call("limit", "", jobs, rate, burst, "", "")
 
     def publish(self, message_id: str, mailbox: str = "a", *, queue: str = "q", band: int = 1, **rest: Any) -> str:
         """Put a message in; returns 'new', 'seen' or 'full'. The rest are fields of Publication."""
