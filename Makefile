@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check fix dev bench clean
+.PHONY: help setup demo run test check fix dev bench chaos soak clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,15 @@ dev: setup ## Run workers that reload when a source file changes
 
 bench: setup ## Measure the engine against stock Dramatiq, side by side
 	@$(BIN)/python -m benchmarks
+
+# One seed again: make chaos CHAOS='--seed 123'
+CHAOS ?= --seeds 10
+chaos: setup ## Kill, freeze and cut off workers and server, by ten seeds, and account for every message
+	@$(BIN)/python -m chaos $(CHAOS)
+
+SOAK ?= --minutes 30
+soak: setup ## Half an hour at 70 % load: what is used must not grow
+	@$(BIN)/python -m chaos --soak $(SOAK)
 
 clean: ## Remove .venv and everything that the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
