@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check fix dev bench chaos soak clean
+.PHONY: help setup demo run test check fix dev bench chaos soak search simulate clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ chaos: setup ## Kill, freeze and cut off workers and server, by ten seeds, and a
 SOAK ?= --minutes 30
 soak: setup ## Half an hour at 70 % load: what is used must not grow
 	@$(BIN)/python -m chaos --soak $(SOAK)
+
+simulate: setup ## Measure what a message costs, and play a million users with that
+	@$(BIN)/python -m benchmarks.simulation
+
+search: setup ## Search larger worlds of mailboxes for a broken promise, in a quarter of an hour
+	@$(BIN)/python tests/exhaustive/larger.py
 
 clean: ## Remove .venv and everything that the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
