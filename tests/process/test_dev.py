@@ -39,9 +39,15 @@ def test_workers_start_anew_when_a_source_file_changes(
         wait_until(lambda: len(broker.workers()) == 2)
         first = {worker.pid for worker in broker.workers()}
 
-        with (tmp_path / "actors" / "text.py").open("a", encoding="utf-8") as source:
-            source.write("\n# changed\n")
+        def is_noticed() -> bool:
+            # The master watches a moment after its workers have shown themselves: change the file until it has seen it.
+            if b"Detected changes" in (tmp_path / "log").read_bytes():
+                return True
+            with (tmp_path / "actors" / "text.py").open("a", encoding="utf-8") as source:
+                source.write("\n# changed\n")
+            return False
 
+        wait_until(is_noticed)
         wait_until(lambda: len({worker.pid for worker in broker.workers()} - first) == 2)
     finally:
         broker.close()
