@@ -64,8 +64,12 @@ Argument = bytes | str | int | float
 #: A MovedError is an AskError: the keys are on another node now, and a failover or an operator brings them back.
 _PASSING = (AskError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoPermissionError, NoScriptError)
 
-#: The same, for states that redis-py has no class for: no replica to write to, no disk, another's script runs too long.
-_PASSING_CODES = ("NOREPLICAS ", "MISCONF ", "BUSY ", "UNKILLABLE ")
+#: The same, for states that redis-py has no class for: no replica to write to, no disk, another's script runs too long,
+#: a wait that ended because the server became a replica.
+_PASSING_CODES = ("NOREPLICAS ", "MISCONF ", "BUSY ", "UNKILLABLE ", "UNBLOCKED ")
+
+#: A connection that hears this is closed: another server may have the address by now, and this one refuses for ever.
+_DEMOTED = (ReadOnlyError, MasterDownError)
 
 
 class ScriptFailed(EngineError):
@@ -82,7 +86,8 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Re
         url,
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+        # no retry, but what is named here closes the connection
+        retry=Retry(NoBackoff(), 0, (redis.ConnectionError, redis.TimeoutError, OSError, *_DEMOTED)),
         retry_on_timeout=False,
         health_check_interval=0,
     )
@@ -175,6 +180,8 @@ class Store:
         replies = pipeline.execute(raise_on_error=False)
         for number, reply in enumerate(replies):
             # A script that ran before the server forgot the scripts has its sequence: repeating the round trip is safe.
+            if isinstance(reply, _DEMOTED):
+                client.connection_pool.disconnect(inuse_connections=False)
             if isinstance(reply, ResponseError) and _is_passing(reply):
                 raise reply
             if isinstance(reply, ResponseError):

@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from mailboxes import End, Mailboxes
-from real_server import RealServer, a_server
+from real_server import RealServer, a_server, eventually
+from redis import Redis
 
 from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.shelf import Shelf
 from okos.mailbox.store import ScriptFailed, Store
 
 
@@ -54,6 +57,57 @@ def test_a_server_that_forgot_the_scripts_is_given_them_again(mailboxes: Mailbox
 
     assert len(claim[2]) == 1
     assert stats[2] == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.call("stats"),
+        lambda store: store.exchange([("stats", []), ("stats", [])]),
+        lambda store: Shelf(store).write("name", b"value", ttl_ms=1000),
+        lambda store: store.ring(b"bell"),
+        lambda store: store.listen(store.client, ["nobody"], 0.01),
+    ],
+    ids=["a transition", "several transitions", "a command", "a pipeline", "a wait"],
+)
+def test_a_server_that_became_a_replica_is_left_for_the_one_that_has_its_address(
+    use: Callable[[Store], object], own_server: RealServer, url: str, namespace: str, tmp_path: Path
+) -> None:
+    address = tmp_path / "s"
+    address.symlink_to(own_server.url.removeprefix("unix://"))
+    store = Store(f"unix://{address}", namespace)
+    use(store)
+
+    with Redis.from_url(own_server.url) as demoted:
+        demoted.execute_command("REPLICAOF", "127.0.0.1", "1")
+    address.unlink()
+    address.symlink_to(url.removeprefix("unix://"))
+
+    with pytest.raises(StoreUnavailable):
+        use(store)
+    use(store)
+    store.close()
+
+
+def test_a_wait_that_a_failover_ends_is_no_failure(own_server: RealServer, namespace: str) -> None:
+    store = Store(own_server.url, namespace)
+    came: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            store.listen(store.client, ["nobody"], 30)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            came.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    with Redis.from_url(own_server.url) as demoted:
+        eventually(lambda: demoted.info("clients")["blocked_clients"] == 1)
+        demoted.execute_command("REPLICAOF", "127.0.0.1", "1")
+    waiting.join()
+
+    assert [type(error) for error in came] == [StoreUnavailable]
+    store.close()
 
 
 def test_a_server_that_is_gone_is_unavailable(own_server: RealServer, namespace: str) -> None:
