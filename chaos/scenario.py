@@ -139,7 +139,7 @@ def _kept(plan: Plan, directory: Path, say: Say) -> Outcome:
 
 # -- the scenarios -----------------------------------------------------------------------------------------------------
 
-_SLOW = Mix(users=20, slow=0.4, slow_ms=20_000, shaky=0.3, doomed=0, burst=2, later=0)
+_SLOW = Mix(users=20, slow=0.2, slow_ms=20_000, shaky=0.3, doomed=0, burst=2, later=0)
 _DELAYED = Mix(users=100, later=1.0, later_ms=10_000, burst=1, shaky=0, doomed=0, slow=0, is_once=True)
 _FAILING = Mix(users=200, most_ms=0, doomed=1.0, shaky=0, slow=0, later=0)
 _ONCE = Mix(most_ms=0, shaky=0, doomed=0, slow=0, later=0, burst=1, is_once=True)
@@ -156,12 +156,13 @@ def _outage(kind: str, at_s: float, lasts_s: float) -> Trouble:
 SCENARIOS = {
     "5": Scenario(
         what="kill -9 of a worker every 3 s for 60 s",
-        run=_storm(Plan(seed=5, seconds=62, troubles=tuple(every("kill", 3, for_s=60)))),
+        run=_storm(Plan(seed=5, seconds=62, lease_ms=1_500, troubles=tuple(every("kill", 3, for_s=60)))),
     ),
     "9": Scenario(
         what="the server is down for 30 s while handlers run and some raise",
         run=_storm(
-            Plan(seed=9, seconds=45, mix=_SLOW, rate=3, troubles=(_outage("restart", 8, 30),)), _without_restart
+            Plan(seed=9, seconds=45, mix=_SLOW, rate=3, drain_s=300, troubles=(_outage("restart", 8, 30),)),
+            _without_restart,
         ),
     ),
     "10": Scenario(

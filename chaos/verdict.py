@@ -22,8 +22,6 @@ from chaos.note import DONE
 from chaos.run import Run, runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from chaos.evidence import Evidence
     from chaos.note import Note
 
@@ -139,7 +137,7 @@ class _Judge:
                 self._fault("given up", text, user=letter.user, at_ns=at_ns)
             if cancelled or (message_id in self._perhaps and not done and not dead):
                 result.cancelled += 1
-            elif not done and not dead:
+            elif not done and not dead and seen.is_drained:
                 result.lost += 1
                 self._fault("lost", f"{message_id} was accepted and came to nothing", user=letter.user, at_ns=at_ns)
             if done + dead + cancelled > 1:
@@ -231,7 +229,7 @@ class _Judge:
                 continue
             if run.pid in seen.killed or self._is_leaving(run) or self._was_frozen(run.pid, run.start_ns, None):
                 continue
-            if any(seen.accepted[other.id].how == DEADLY for other in self._runs_of_pid(run.pid)):
+            if any(other.pid == run.pid and self._is_deadly(other) for other in self._runs):
                 continue  # its neighbour ended the whole process before this one's ack was written
             self._result.wasted += 1
             self._fault("wasted", f"{run.id} ended well in a healthy process, and its ack was refused", run=run)
@@ -253,8 +251,9 @@ class _Judge:
         gone_ns = asked_ns + (seen.grace_ms + LEAVE_MS) * MS
         return any(o.from_ns < gone_ns and (not o.until_ns or o.until_ns > asked_ns) for o in seen.outages)
 
-    def _runs_of_pid(self, pid: int) -> Iterator[Run]:
-        return (run for run in self._runs if run.pid == pid and run.id in self._seen.accepted)
+    def _is_deadly(self, run: Run) -> bool:
+        letter = self._seen.accepted.get(run.id)
+        return letter is not None and letter.how == DEADLY and run.attempt == 1
 
     def _is_zombie(self, run: Run, at_ns: int) -> bool:
         """Whether this run may have lost its lease by then: it did not count, and its process was frozen before."""
@@ -302,8 +301,16 @@ class _Judge:
                 self._fault("late", text, run=broken[0], at_ns=killed_ns)
 
     def _is_disturbed(self, from_ns: int, until_ns: int, users: set[str]) -> bool:
-        """Whether an outage (and the grace after it) or a pause explains a slow recovery."""
+        """Whether an outage (and the grace after it), a pause, or the end of another worker explains a slow recovery.
+
+        Whoever sweeps may be the one that ended, and then another takes that over within a lease.
+        """
         grace_ns = 2 * self._seen.lease_ms * MS
+        deadly = [run.start_ns for run in self._runs if self._is_deadly(run)]
+        ends = [*self._seen.killed.values(), *self._seen.orphans.values(), *deadly]
+        ends += [span.from_ns for span in self._seen.frozen]
+        if any(from_ns < at_ns < until_ns for at_ns in ends):
+            return True
         return any(
             outage.from_ns < until_ns and (not outage.until_ns or outage.until_ns + grace_ns > from_ns)
             for outage in self._seen.outages
