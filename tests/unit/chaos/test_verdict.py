@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaos.crew import Span
+from chaos.evidence import Cancel, Commit, Evidence, Pause, Totals
+from chaos.letter import DEADLY, DOOMED, WELL, Letter
+from chaos.note import DONE, START, STOPPED, Note
+from chaos.outbox import Reply
+from chaos.server import Outage
+from chaos.verdict import Verdict, judge
+
+S = 1_000_000_000
+LEASE_MS = 3_000
+
+
+class Story:
+    """Evidence that a test makes up. Times are seconds."""
+
+    def __init__(self) -> None:
+        self.evidence = Evidence(seed=1, lease_ms=LEASE_MS, sweep_ms=400, grace_ms=2_000)
+
+    def accept(self, user: str, seq: int, *, how: str = WELL, delay_ms: int = 0) -> None:
+        letter = Letter(user=user, seq=seq, actor="work", how=how, ms=0, delay_ms=delay_ms)
+        self.evidence.accepted[letter.id] = letter
+        self.evidence.sent_at_ns[letter.id] = self.evidence.accepted_at_ns[letter.id] = 0
+
+    def start(self, user: str, seq: int, token: str, at: float, *, pid: int = 1, attempt: int = 1) -> None:
+        self.evidence.notes.append(Note(int(at * S), pid, user, seq, attempt, token, START))
+
+    def end(self, user: str, seq: int, token: str, at: float, *, pid: int = 1, what: str = DONE) -> None:
+        self.evidence.notes.append(Note(int(at * S), pid, user, seq, 1, token, what))
+
+    def commit(self, user: str, seq: int, token: str) -> None:
+        self.evidence.commits.append(Commit(user, seq, token))
+        self.evidence.replies.append(Reply(0, user, seq, token))
+
+    def run(self, user: str, seq: int, at: float, *, until: float | None = None, pid: int = 1) -> None:
+        """Accept a message, run it once and commit it."""
+        token = f"{user}-{seq}-token"
+        self.accept(user, seq)
+        self.start(user, seq, token, at, pid=pid)
+        self.end(user, seq, token, at + 0.1 if until is None else until, pid=pid)
+        self.commit(user, seq, token)
+
+    def verdict(self, *, counted: Totals | None = None) -> Verdict:
+        self.evidence.notes.sort(key=lambda note: note.at_ns)
+        tokens = {commit.token for commit in self.evidence.commits}
+        self.evidence.totals = counted or Totals(
+            accepted=len(self.evidence.accepted) + len(tokens),
+            done=len(self.evidence.commits) + len(self.evidence.replies),
+            died=len(self.evidence.dead),
+            cancelled=len({cancel.id for cancel in self.evidence.cancels}),
+        )
+        return judge(self.evidence)
+
+
+def kinds(verdict: Verdict) -> list[str]:
+    return [fault.kind for fault in verdict.faults]
+
+
+@pytest.fixture
+def story() -> Story:
+    """Three messages of one user, done one after the other."""
+    story = Story()
+    for seq in range(3):
+        story.run("a", seq, at=seq)
+    return story
+
+
+def test_what_went_well_has_no_fault(story: Story) -> None:
+    verdict = story.verdict()
+
+    assert verdict.is_good
+    assert (verdict.accepted, verdict.done, verdict.runs, verdict.replies) == (3, 3, 3, 3)
+
+
+def test_what_was_accepted_and_came_to_nothing_is_lost(story: Story) -> None:
+    story.accept("a", 3)
+
+    assert kinds(story.verdict()) == ["lost"]
+
+
+def test_what_is_cancelled_or_given_up_is_not_lost(story: Story) -> None:
+    story.accept("a", 3)
+    story.accept("a", 4, how=DOOMED)
+    story.evidence.cancels.append(Cancel("a-3", "cancelled", 0, 0))
+    story.evidence.dead["a-4"] = "Failure: attempt 2"
+
+    verdict = story.verdict()
+
+    assert verdict.is_good
+    assert (verdict.cancelled, verdict.dead) == (1, 1)
+
+
+def test_what_is_given_up_without_a_reason_of_its_own_is_a_fault(story: Story) -> None:
+    story.accept("a", 3)
+    story.evidence.dead["a-3"] = "KeyError: 'x'"
+
+    assert kinds(story.verdict()) == ["given up"]
+
+
+def test_an_ack_that_counted_twice_is_doubled(story: Story) -> None:
+    story.commit("a", 2, "another token")
+
+    verdict = story.verdict()
+
+    assert verdict.doubled == 2  # the ack and the reply
+    assert set(kinds(verdict)) == {"doubled"}
+
+
+def test_an_ack_without_its_reply_is_torn(story: Story) -> None:
+    story.evidence.replies.pop()
+
+    assert kinds(story.verdict()) == ["torn"]
+
+
+def test_replies_out_of_order_are_reordered(story: Story) -> None:
+    story.evidence.replies.reverse()
+
+    assert set(kinds(story.verdict())) == {"reordered"}
+
+
+def test_a_message_that_starts_after_a_later_one_is_reordered(story: Story) -> None:
+    story.accept("a", 4)
+    story.start("a", 4, "t4", 4)
+    story.end("a", 4, "t4", 4.1)
+    story.accept("a", 3)
+    story.start("a", 3, "t3", 5)
+    story.end("a", 3, "t3", 5.1)
+    story.commit("a", 3, "t3")
+    story.commit("a", 4, "t4")
+
+    assert kinds(story.verdict()) == ["reordered"]
+
+
+def test_a_requeued_message_has_another_place(story: Story) -> None:
+    story.run("a", 3, at=3)
+    story.start("a", 0, "again", 5)
+    story.end("a", 0, "again", 5.1)
+    story.evidence.commits[0] = Commit("a", 0, "again")
+    story.evidence.replies[0] = Reply(0, "a", 0, "again")
+    story.evidence.killed[1] = 9 * S  # so that the first run of it is not a waste
+
+    assert kinds(story.verdict()) == ["reordered"]
+    story.evidence.requeued_at_ns["a-0"] = 4 * S
+    assert story.verdict().is_good
+
+
+def test_two_runs_of_a_user_at_once_overlap(story: Story) -> None:
+    story.run("a", 3, at=3, until=6)
+    story.run("a", 4, at=5, pid=2)
+
+    verdict = story.verdict()
+
+    assert verdict.overlapped == 1
+    assert kinds(verdict) == ["overlapped"]
+
+
+def zombie(story: Story) -> None:
+    """Let message 3 start at 3 s in a worker that is frozen from 4 to 9 s; it runs again elsewhere at 8 s."""
+    story.accept("a", 3)
+    story.start("a", 3, "old", 3)
+    story.end("a", 3, "old", 9.1, what=STOPPED)
+    story.evidence.frozen.append(Span(1, 4 * S, 9 * S))
+    story.start("a", 3, "new", 8, pid=2, attempt=2)
+    story.end("a", 3, "new", 8.5, pid=2)
+
+
+def test_a_frozen_worker_may_run_on_for_a_moment(story: Story) -> None:
+    zombie(story)
+    story.commit("a", 3, "new")
+
+    verdict = story.verdict()
+
+    assert verdict.is_good
+    assert verdict.excused == 1
+
+
+def test_a_frozen_worker_may_not_commit(story: Story) -> None:
+    zombie(story)
+    story.commit("a", 3, "old")
+
+    assert "overlapped" in kinds(story.verdict())
+
+
+def test_the_runs_of_a_killed_worker_end_with_it(story: Story) -> None:
+    story.accept("a", 3)
+    story.start("a", 3, "old", 3)
+    story.evidence.killed[1] = int(3.5 * S)
+    story.start("a", 3, "new", 6.5, pid=2, attempt=2)
+    story.end("a", 3, "new", 6.6, pid=2)
+    story.commit("a", 3, "new")
+
+    verdict = story.verdict()
+
+    assert verdict.is_good
+    assert verdict.reruns_ms == [3000]
+
+
+def test_a_run_that_ended_well_in_a_healthy_worker_counts(story: Story) -> None:
+    story.start("a", 2, "refused", 1.5)
+    story.end("a", 2, "refused", 1.6)
+
+    assert kinds(story.verdict()) == ["wasted"]
+
+
+@pytest.mark.parametrize("why", ["killed", "orphaned", "frozen", "its neighbour ended the process"])
+def test_a_run_whose_worker_ended_before_its_ack_is_no_waste(story: Story, why: str) -> None:
+    story.start("a", 2, "refused", 1.5, pid=7)
+    story.end("a", 2, "refused", 1.6, pid=7)
+    match why:
+        case "killed":
+            story.evidence.killed[7] = int(1.65 * S)
+        case "orphaned":
+            story.evidence.orphans[7] = int(1.55 * S)
+        case "frozen":
+            story.evidence.frozen.append(Span(7, int(1.65 * S), 9 * S))
+        case _:
+            story.accept("b", 0, how=DEADLY)
+            story.start("b", 0, "deadly", 1.61, pid=7)
+            story.evidence.dead["b-0"] = "stalled: twice"
+
+    assert story.verdict().is_good
+
+
+def test_what_was_cancelled_while_it_waited_never_starts(story: Story) -> None:
+    story.accept("a", 3)
+    story.start("a", 3, "t", 3)
+    story.end("a", 3, "t", 3.1, what=STOPPED)
+    story.evidence.cancels.append(Cancel("a-3", "cancelled", int(2.4 * S), int(2.5 * S)))
+
+    assert kinds(story.verdict()) == ["cancelled"]
+
+
+@pytest.mark.parametrize("outcome", ["cancelled", "flagged"])
+def test_what_was_cancelled_is_not_done(story: Story, outcome: str) -> None:
+    story.evidence.cancels.append(Cancel("a-2", outcome, 2 * S, 9 * S))
+
+    assert kinds(story.verdict()) == ["two ends"]
+
+
+def test_a_cancel_that_nobody_answered_may_have_happened_or_not(story: Story) -> None:
+    story.accept("a", 3)
+    story.evidence.cancels.append(Cancel("a-3", "unknown", 0, 0))
+    story.evidence.cancels.append(Cancel("a-2", "unknown", 0, 0))
+    counted = Totals(accepted=7, done=6, cancelled=1)
+
+    assert story.verdict(counted=counted).is_good
+
+
+def test_nothing_starts_while_it_is_paused(story: Story) -> None:
+    story.run("a", 3, at=9)
+    story.evidence.pauses.append(Pause("b", 3 * S, 12 * S))
+    assert story.verdict().is_good
+
+    story.evidence.pauses.append(Pause("a", 3 * S, 12 * S))
+    assert kinds(story.verdict()) == ["paused"]
+
+
+def test_a_message_that_a_kill_broke_off_runs_again_in_time(story: Story) -> None:
+    story.accept("a", 3)
+    story.start("a", 3, "old", 3)
+    story.evidence.killed[1] = 4 * S
+    story.start("a", 3, "new", 10, pid=2, attempt=2)
+    story.end("a", 3, "new", 10.1, pid=2)
+    story.commit("a", 3, "new")
+
+    assert kinds(story.verdict()) == ["late"]
+    story.evidence.outages.append(Outage("killed", 5 * S, 6 * S))
+    assert story.verdict().is_good
+
+
+def test_a_delayed_message_does_not_start_early(story: Story) -> None:
+    story.accept("later", 0, delay_ms=5_000)
+    story.start("later", 0, "t", 4)
+    story.end("later", 0, "t", 4.1)
+    story.commit("later", 0, "t")
+
+    assert kinds(story.verdict()) == ["early"]
+
+
+def test_the_engines_own_counters_agree(story: Story) -> None:
+    right = Totals(accepted=6, done=6)
+
+    assert story.verdict(counted=right).is_good
+    for wrong in (replace(right, accepted=7), replace(right, done=5), replace(right, died=1)):
+        assert kinds(story.verdict(counted=wrong)) == ["counters"]
+    assert kinds(story.verdict(counted=replace(right, cancelled=1))) == ["counters"]
+
+
+def test_what_does_not_drain_and_what_is_left_are_faults(story: Story) -> None:
+    story.evidence.left_keys = ["{okos}:box:a"]
+    assert kinds(story.verdict()) == ["keys"]
+
+    story.evidence.is_drained = False
+    assert kinds(story.verdict()) == ["stuck", "keys"]
