@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 def command_of_make_dev() -> list[str]:
     """What `make dev` runs, with the program's path made absolute."""
-    recipe = subprocess.run(["make", "-n", "-o", "setup", "dev"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "-n", "-o", "setup", "dev"]
+    recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     program, *words = shlex.split(recipe.stdout.splitlines()[-1])
     return [str(ROOT / program), *words]
 

@@ -92,7 +92,7 @@ def test_make_tells_what_it_can_do() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"(?m)^([a-z]+):", makefile)
 
-    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert set(targets) == set(re.findall(r"(?m)^\.PHONY: (.*)$", makefile)[0].split())
     assert [line.split()[0] for line in said.splitlines()] == targets
