@@ -100,6 +100,7 @@ class _Judge:
         self._committed = {commit.token for commit in evidence.commits}
         self._done = {f"{commit.user}-{commit.seq}" for commit in evidence.commits}
         self._cancelled = {one.id for one in evidence.cancels if one.outcome in ("cancelled", "flagged")}
+        self._zombies: set[str] = set()
         self._perhaps = {one.id for one in evidence.cancels if one.outcome == UNKNOWN}
 
     def verdict(self) -> Verdict:
@@ -112,6 +113,7 @@ class _Judge:
         self._operations()
         self._recovery()
         self._ends()
+        self._result.excused = len(self._zombies)
         return self._result
 
     def _fault(self, kind: str, text: str, *, run: Run | None = None, user: str = "", at_ns: int = 0) -> None:
@@ -181,9 +183,7 @@ class _Judge:
             for run in filter(self._has_its_turn, runs):
                 if latest is None or run.seq >= latest.seq:
                     latest = run
-                elif self._is_zombie(run, run.start_ns):
-                    result.excused += 1
-                else:
+                elif not self._is_zombie(run, run.start_ns):
                     result.reordered += 1
                     self._fault("reordered", f"{run.id} started after {latest.id} had started", run=run)
         for token, times in Counter(run.token for run in self._runs).items():
@@ -212,14 +212,15 @@ class _Judge:
         for runs in self._by_user.values():
             open_run: Run | None = None
             for run in runs:
-                if open_run is not None and open_run.end_ns is not None and open_run.end_ns > run.start_ns:
-                    if self._is_zombie(open_run, run.start_ns) or self._is_zombie(run, run.start_ns):
-                        self._result.excused += 1
-                    else:
-                        self._result.overlapped += 1
-                        self._fault("overlapped", f"{run.id} started while {open_run.id} ran", run=run)
+                is_open = open_run is not None and open_run.end_ns is not None and open_run.end_ns > run.start_ns
+                if open_run is not None and is_open and not self._are_excused(open_run, run):
+                    self._result.overlapped += 1
+                    self._fault("overlapped", f"{run.id} started while {open_run.id} ran", run=run)
                 if open_run is None or (run.end_ns or run.start_ns) >= (open_run.end_ns or open_run.start_ns):
                     open_run = run
+
+    def _are_excused(self, open_run: Run, run: Run) -> bool:
+        return self._is_zombie(open_run, run.start_ns) or self._is_zombie(run, run.start_ns)
 
     def _waste(self) -> None:
         """What ended well and did not count had lost its lease, and only a frozen or killed process may lose one."""
@@ -259,7 +260,10 @@ class _Judge:
         """Whether this run may have lost its lease by then: it did not count, and its process was frozen before."""
         if run.token in self._committed:
             return False
-        return self._was_frozen(run.pid, at_ns - (2 * self._seen.lease_ms + WAKE_MS) * MS, at_ns)
+        if not self._was_frozen(run.pid, at_ns - (2 * self._seen.lease_ms + WAKE_MS) * MS, at_ns):
+            return False
+        self._zombies.add(run.token)
+        return True
 
     def _was_frozen(self, pid: int, from_ns: int, until_ns: int | None) -> bool:
         return any(
