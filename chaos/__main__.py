@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from chaos.outcome import Outcome, outcome_of
+from chaos.plan import plan_of
 from chaos.scenario import SCENARIOS
 from chaos.soak import soak
-from chaos.storm import Plan, Storm
-from chaos.trouble import KINDS, brew
+from chaos.storm import Storm
+from chaos.trouble import KINDS
 
 SECONDS = 60.0
 MINUTES = 30.0
@@ -76,7 +77,11 @@ def _runs(args: argparse.Namespace) -> list[tuple[str, Runnable]]:
 
 
 def _storm(seed: int, seconds: float, kinds: tuple[str, ...], directory: Path) -> Outcome:
-    plan = Plan(seed=seed, seconds=seconds, troubles=tuple(brew(seed, seconds=seconds, kinds=kinds)))
+    plan = plan_of(seed, seconds=seconds, kinds=kinds)
+    _say(
+        f"{plan.mix.users} users, {plan.rate} messages/s, bursts of up to {plan.mix.burst}, {plan.workers} workers of "
+        f"{plan.threads} threads, {plan.jobs} at once a user"
+    )
     return outcome_of(Storm(plan, directory, _say).run())
 
 

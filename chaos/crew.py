@@ -22,7 +22,7 @@ BOOT_S = 60.0
 
 @dataclass(slots=True)
 class Span:
-    """An OS process was frozen from one instant to another; 0 while it still is."""
+    """An OS process was frozen, or cut off, from one instant to another; 0 while it still is."""
 
     pid: int
     from_ns: int
@@ -48,6 +48,7 @@ class Crew:
         options: What `chaos.worker` reads.
         size: How many masters.
         threads: How many handlers each runs at once.
+        urls: The address of the server for each.
         old: How many of them run as an older release.
     """
 
@@ -58,15 +59,18 @@ class Crew:
         *,
         size: int,
         threads: int,
+        urls: list[str],
         old: int = 0,
     ) -> None:
         self._directory = directory
         self._options = options
         self._threads = threads
         self._old = old
+        self._urls = urls
         self._log = (directory / "workers.log").open("ab")
         self._left: list[Member] = []
         self.frozen: list[Span] = []
+        self.cut: list[Span] = []
         #: When an OS process was killed, by its id.
         self.killed: dict[int, int] = {}
         #: When a worker was asked to stop, by its id.
@@ -79,7 +83,7 @@ class Crew:
     # -- starting and stopping ---------------------------------------------------------------------------------------
 
     def _start(self, number: int) -> Member:
-        options = self._options | {"old": number < self._old}
+        options = self._options | {"url": self._urls[number], "old": number < self._old}
         command = [
             *(sys.executable, "-m", "dramatiq", "chaos.worker"),
             *("--processes", "1", "--threads", str(self._threads)),
@@ -163,6 +167,12 @@ class Crew:
             if span.pid == pid and not span.until_ns:
                 span.until_ns = time.monotonic_ns()
         _signal(pid, signal.SIGCONT)
+
+    def cuts(self, number: int) -> Span:
+        """Note that the wire of a member is cut; returns what is to be ended when it is mended."""
+        span = Span(self.members[number].worker_pid, time.monotonic_ns())
+        self.cut.append(span)
+        return span
 
     def _picked(self, pick: float) -> Member:
         return self.members[int(pick * len(self.members))]

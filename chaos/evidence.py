@@ -74,6 +74,8 @@ class Evidence:
         asked: When a worker process was asked to stop, by its id.
         orphans: When a worker process lost its master, by its id.
         frozen: Which worker processes did not run for a while.
+        cut: Which did not reach the server for a while, and went on.
+        jobs: How many messages of a user may run at once.
         is_drained: Nothing waited or ran when the time was up.
         left_keys: Keys that nobody will ever delete.
         refusals: How often a message had to be sent again, by the reason.
@@ -85,6 +87,7 @@ class Evidence:
     lease_ms: int
     sweep_ms: int
     grace_ms: int
+    jobs: int = 1
     started_ns: int = 0
     accepted: dict[str, Letter] = field(default_factory=dict)
     sent_at_ns: dict[str, int] = field(default_factory=dict)
@@ -101,6 +104,7 @@ class Evidence:
     asked: dict[int, int] = field(default_factory=dict)
     orphans: dict[int, int] = field(default_factory=dict)
     frozen: list[Span] = field(default_factory=list)
+    cut: list[Span] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
     is_drained: bool = True

@@ -28,7 +28,7 @@ ROWS = (
     ("runs", "times that a handler started"),
     ("stalled", "runs whose lease ran out"),
     ("restarts", "workers that ended and were started again"),
-    ("excused", "runs of frozen workers that went on beside others; their acks were refused"),
+    ("excused", "runs of workers that were away, beside others; their acks were refused"),
     ("lost", "messages that came to nothing"),
     ("doubled", "effects seen twice"),
     ("reordered", "messages of a user out of order"),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from chaos.letter import Mix
 from chaos.note import START
 from chaos.outcome import Outcome, outcome_of
+from chaos.plan import Plan
 from chaos.run import runs_of
-from chaos.storm import Plan, Say, Storm
+from chaos.storm import Say, Storm
 from chaos.trouble import Trouble, every
 from chaos.turnover import turn_over
 from chaos.verdict import MS, Fault

@@ -39,9 +39,9 @@ class Server:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._socket = directory / "s"
+        self.socket = directory / "s"
         self._child: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._socket}"
+        self.url = f"unix://{self.socket}"
         self.outages: list[Outage] = []
         self._client = redis.Redis.from_url(self.url, socket_timeout=30)
 
@@ -55,7 +55,7 @@ class Server:
         """
         options = {
             "port": "0",
-            "unixsocket": str(self._socket),
+            "unixsocket": str(self.socket),
             "dir": str(self._directory),
             "save": "",
             "appendonly": "yes",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from chaos.evidence import Commit
 from chaos.letter import Mix
 from chaos.outcome import Outcome, outcome_of
+from chaos.plan import Plan
 from chaos.sample import Sample, slope_mb_per_min
-from chaos.storm import Plan, Say, Storm
+from chaos.storm import Say, Storm
 from chaos.verdict import Fault
 
 if TYPE_CHECKING:

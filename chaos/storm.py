@@ -8,13 +8,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chaos.crew import BOOT_S, Crew
+from chaos.crew import BOOT_S, Crew, Span
 from chaos.evidence import Commit, Evidence, Totals
-from chaos.letter import Mix, commits_of, letters
+from chaos.letter import commits_of, letters
 from chaos.load import Load
 from chaos.note import read_notes
 from chaos.operating import Operator
@@ -23,6 +22,7 @@ from chaos.pair import Pair
 from chaos.patience import wait_until
 from chaos.sample import Sample, look_at
 from chaos.server import Server
+from chaos.wire import Wires
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.mailbox.options import EngineOptions
 from okos.middleware import History
@@ -30,6 +30,7 @@ from okos.middleware import History
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chaos.plan import Plan
     from chaos.trouble import Trouble
 
 #: How often the harness looks after the workers.
@@ -39,43 +40,6 @@ STOP_S = 60.0
 RECENT = 12
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What one storm is made of.
-
-    Attributes:
-        rate: Messages published a second, until `seconds` have passed or there are `most` of them.
-        old: How many of the workers run as an older release.
-        drain_s: How long all that is left may take afterwards.
-        keep_dead: How many dead letters are kept.
-        keep_commits: How many acks of a user are kept to be looked at.
-        idle_s: How long to watch the workers do nothing before anything is published.
-        sample_s: How often to look at what every OS process uses; 0 for never.
-        slow_us: The server notes calls that take longer; 0 for none.
-        has_replica: The server has one, and can fail over.
-    """
-
-    seed: int
-    seconds: float
-    troubles: tuple[Trouble, ...] = ()
-    mix: Mix = field(default_factory=Mix)
-    rate: float = 100
-    most: int | None = None
-    workers: int = 3
-    threads: int = 4
-    old: int = 0
-    lease_ms: int = 3_000
-    grace_ms: int = 2_000
-    max_retries: int = 3
-    drain_s: float = 120
-    keep_dead: int = 1_000_000
-    keep_commits: int = 1_000_000
-    idle_s: float = 0
-    sample_s: float = 0
-    slow_us: int = 0
-    has_replica: bool = False
 
 
 class Storm:
@@ -93,18 +57,20 @@ class Storm:
         self._say = say
         self.server = Pair(directory) if plan.has_replica else Server(directory)
         self._options: dict[str, Any] = {  # Any: JSON
-            "url": self.server.url,
             "notes": str(directory / "notes"),
             "lease_ms": plan.lease_ms,
             "grace_ms": plan.grace_ms,
             "dead_count": plan.keep_dead,
             "keep_commits": plan.keep_commits,
             "max_retries": plan.max_retries,
+            "jobs": plan.jobs,
         }
+        self._wires: Wires | None = None
         self._steps: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
         self._happened: list[tuple[int, Trouble, str]] = []
         self._samples: list[Sample] = []
+        self._cut_numbers: set[int] = set()
         self._idle_calls = 0
 
     def run(self) -> Evidence:
@@ -113,7 +79,14 @@ class Storm:
         (self._directory / "notes").touch()
         self.server.start()
         self.broker = MailboxBroker(self.server.url, lease_ms=plan.lease_ms, middleware=[])
-        self.crew = Crew(self._directory, self._options, size=plan.workers, threads=plan.threads, old=plan.old)
+        self.crew = Crew(
+            self._directory,
+            self._options,
+            size=plan.workers,
+            threads=plan.threads,
+            urls=self._addresses(),
+            old=plan.old,
+        )
         outbox = Outbox(self.server.url, lease_ms=plan.lease_ms)
         self.load = Load(self.broker, letters(plan.seed, plan.mix), rate=plan.rate, most=plan.most)
         self.operator = Operator(self.broker, self.server)
@@ -134,7 +107,17 @@ class Storm:
                 outbox.close()
             self.crew.stop(0)
             self.broker.close()
+            if self._wires is not None:
+                self._wires.close()
             self.server.stop()
+
+    def _addresses(self) -> list[str]:
+        """Lay a wire to each worker, if any is to be cut."""
+        count = self._plan.workers
+        if not any(trouble.kind == "cut" for trouble in self._plan.troubles):
+            return [self.server.url] * count
+        self._wires = Wires(self._directory, self.server.socket, count)
+        return [self._wires.url(number) for number in range(count)]
 
     # -- the storm itself --------------------------------------------------------------------------------------------
 
@@ -214,6 +197,8 @@ class Storm:
                 pid = crew.freeze(pick)
                 self._after(trouble, partial(crew.thaw, pid))
                 whom = str(pid)
+            case "cut":
+                whom = self._cut_off(trouble)
             case "restart":
                 self.server.kill()
                 self._after(trouble, self.server.start)
@@ -245,6 +230,24 @@ class Storm:
                 operator.requeue()
         return whom
 
+    def _cut_off(self, trouble: Trouble) -> str:
+        assert self._wires is not None  # noqa: S101 - the plan has this kind
+        number = int(trouble.pick * self._plan.workers)
+        if number in self._cut_numbers:
+            return "one that is"
+        self._cut_numbers.add(number)
+        self._wires.cut(number)
+        span = self.crew.cuts(number)
+        # the second digit of the dice says whether what is on its way arrives late or never
+        self._after(trouble, partial(self._mend, number, span, loses=int(trouble.pick * 1000) % 2 == 0))
+        return str(span.pid)
+
+    def _mend(self, number: int, span: Span, *, loses: bool) -> None:
+        assert self._wires is not None  # noqa: S101 - it was cut
+        self._wires.mend(number, loses=loses)
+        self._cut_numbers.discard(number)
+        span.until_ns = time.monotonic_ns()
+
     def _drain(self) -> bool:
         """Stop publishing and let everything come to its end."""
         self.load.stop()
@@ -272,6 +275,7 @@ class Storm:
             lease_ms=plan.lease_ms,
             sweep_ms=EngineOptions(lease_ms=plan.lease_ms).sweep_ms,
             grace_ms=plan.grace_ms,
+            jobs=plan.jobs,
             started_ns=started_ns,
             accepted=load.accepted,
             sent_at_ns=load.sent_at_ns,
@@ -288,6 +292,7 @@ class Storm:
             asked=crew.asked,
             orphans=crew.orphans,
             frozen=crew.frozen,
+            cut=crew.cut,
             outages=self.server.outages,
             totals=Totals(
                 accepted=stats.accepted,

@@ -46,6 +46,12 @@ KINDS = {
     "freeze": Kind(
         what="SIGSTOP of a worker beyond its lease, then SIGCONT", every_s=8, shortest_ms=3_500, longest_ms=7_000
     ),
+    "cut": Kind(
+        what="a worker's connections carry nothing for a while; then it arrives late, or is lost",
+        every_s=10,
+        shortest_ms=500,
+        longest_ms=8_000,
+    ),
     "restart": Kind(
         what="kill -9 of the server, started again after a while",
         every_s=15,

@@ -4,9 +4,10 @@ What is provable, and what is excused:
 
 - A run is *open* from its start to its end, or to the instant at which its OS process was killed; one whose process
   ended in an unknown instant counts as open at its start alone.
-- A frozen process (SIGSTOP) may lose its leases and not know. When it goes on, what it was doing goes on for a moment:
-  its runs may then overlap others, or start late. That is excused for a run whose process was frozen shortly before;
-  that it *commits* is never excused.
+- A process that is frozen (SIGSTOP) or cut off from the server may lose its leases and not know. What it was doing goes
+  on, for a moment after it wakes up or until it hears of it: its runs may then overlap others, or start late. That is
+  excused for a run whose process was away shortly before; that it *commits* is never excused.
+- One that is cut off can count: it starts nothing once its leases have run out by its own clock.
 - Nothing else may lose a lease: no outage of the server, however long, and no broken connection.
 """
 
@@ -22,6 +23,9 @@ from chaos.note import DONE
 from chaos.run import Run, runs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaos.crew import Span
     from chaos.evidence import Evidence
     from chaos.note import Note
 
@@ -32,6 +36,8 @@ STALLED = "stalled"
 WAKE_MS = 2_000
 #: What was claimed before a pause may still start, once its thread gets its turn on a busy machine.
 PAUSE_SLACK_MS = 2_000
+#: From the look at the lease to the line that says that a handler started.
+FENCE_SLACK_MS = 500
 #: The same slack for recovery: the bound is lease + sweep, and then a thread has to be free.
 RECOVERY_SLACK_MS = 2_000
 #: A worker that stops writes its last acks for so long; an interrupt may meet a handler that has just ended.
@@ -109,6 +115,7 @@ class _Judge:
         self._order()
         self._dues()
         self._overlaps()
+        self._fences()
         self._waste()
         self._operations()
         self._recovery()
@@ -161,7 +168,7 @@ class _Judge:
                     result.doubled += times - 1
                     self._fault("doubled", f"{user}-{seq} {what} {times} times", user=user)
             last: dict[str, int] = {}
-            for user, seq, _ in effects:
+            for user, seq, _ in effects if seen.jobs == 1 else ():
                 letter = seen.accepted.get(f"{user}-{seq}")
                 if letter is None or not letter.is_strict or letter.id in seen.requeued_at_ns:
                     continue
@@ -169,6 +176,11 @@ class _Judge:
                     result.reordered += 1
                     self._fault("reordered", f"{user}-{seq} {what} after {user}-{last[user]}", user=user)
                 last[user] = max(seq, last.get(user, -1))
+        for user in self._by_user:
+            acks, answers = ([one for one in each if one[0] == user] for each in (commits, replies))
+            if acks != answers and set(acks) == set(answers):
+                result.reordered += 1
+                self._fault("reordered", f"the replies to {user} came in another order than their acks", user=user)
         for user, seq, token in set(commits) ^ set(replies):
             what = "acked without its reply" if (user, seq, token) in commits else "answered without its ack"
             self._fault("torn", f"{user}-{seq} ({token}) was {what}", user=user)
@@ -195,7 +207,12 @@ class _Judge:
         """Whether the run's place among its user's is that of its seq: a requeued message has another."""
         letter = self._seen.accepted.get(run.id)
         again_ns = self._seen.requeued_at_ns.get(run.id)
-        return letter is not None and letter.is_strict and (again_ns is None or run.start_ns <= again_ns)
+        return (
+            self._seen.jobs == 1
+            and letter is not None
+            and letter.is_strict
+            and (again_ns is None or run.start_ns <= again_ns)
+        )
 
     def _dues(self) -> None:
         """Nothing that was delayed starts early."""
@@ -208,19 +225,27 @@ class _Judge:
                     self._fault("early", f"{run.id} started {early_ms:.0f} ms before it was due", run=run)
 
     def _overlaps(self) -> None:
-        """No two runs of a user are open at once."""
+        """No more runs of a user are open at once than may be, and never two of one message."""
         for runs in self._by_user.values():
-            open_run: Run | None = None
+            open_runs: list[Run] = []
             for run in runs:
-                is_open = open_run is not None and open_run.end_ns is not None and open_run.end_ns > run.start_ns
-                if open_run is not None and is_open and not self._are_excused(open_run, run):
+                open_runs = [one for one in open_runs if one.end_ns is not None and one.end_ns > run.start_ns]
+                beside = [one for one in open_runs if not self._is_zombie(one, run.start_ns)]
+                is_too_much = len(beside) >= self._seen.jobs or any(one.id == run.id for one in beside)
+                if is_too_much and not self._is_zombie(run, run.start_ns):
                     self._result.overlapped += 1
-                    self._fault("overlapped", f"{run.id} started while {open_run.id} ran", run=run)
-                if open_run is None or (run.end_ns or run.start_ns) >= (open_run.end_ns or open_run.start_ns):
-                    open_run = run
+                    names = ", ".join(one.id for one in beside)
+                    self._fault("overlapped", f"{run.id} started while {names} ran", run=run)
+                open_runs.append(run)
 
-    def _are_excused(self, open_run: Run, run: Run) -> bool:
-        return self._is_zombie(open_run, run.start_ns) or self._is_zombie(run, run.start_ns)
+    def _fences(self) -> None:
+        """A worker that cannot reach the server starts nothing once its leases have run out."""
+        for span in self._seen.cut:
+            last_ns = span.from_ns + (self._seen.lease_ms + FENCE_SLACK_MS) * MS
+            for run in self._runs:
+                is_inside = last_ns < run.start_ns and (not span.until_ns or run.start_ns < span.until_ns)
+                if run.pid == span.pid and is_inside and not _covers(self._seen.frozen, run.pid, 0, run.start_ns):
+                    self._fault("unfenced", f"{run.id} started when its lease had run out", run=run)
 
     def _waste(self) -> None:
         """What ended well and did not count had lost its lease, and only a frozen or killed process may lose one."""
@@ -228,7 +253,7 @@ class _Judge:
         for run in self._runs:
             if run.what != DONE or run.token in self._committed or run.id in self._cancelled | self._perhaps:
                 continue
-            if run.pid in seen.killed or self._is_leaving(run) or self._was_frozen(run.pid, run.start_ns, None):
+            if run.pid in seen.killed or self._is_leaving(run) or self._was_away(run.pid, run.start_ns, None):
                 continue
             if any(other.pid == run.pid and self._is_deadly(other) for other in self._runs):
                 continue  # its neighbour ended the whole process before this one's ack was written
@@ -257,21 +282,17 @@ class _Judge:
         return letter is not None and letter.how == DEADLY and run.attempt == 1
 
     def _is_zombie(self, run: Run, at_ns: int) -> bool:
-        """Whether this run may have lost its lease by then: it did not count, and its process was frozen before."""
+        """Whether this run may have lost its lease by then: it did not count, and its process was away before."""
         if run.token in self._committed:
             return False
-        if not self._was_frozen(run.pid, at_ns - (2 * self._seen.lease_ms + WAKE_MS) * MS, at_ns):
+        if not self._was_away(run.pid, at_ns - (2 * self._seen.lease_ms + WAKE_MS) * MS, at_ns):
             return False
         self._zombies.add(run.token)
         return True
 
-    def _was_frozen(self, pid: int, from_ns: int, until_ns: int | None) -> bool:
-        return any(
-            span.pid == pid
-            and (until_ns is None or span.from_ns <= until_ns)
-            and (not span.until_ns or span.until_ns >= from_ns)
-            for span in self._seen.frozen
-        )
+    def _was_away(self, pid: int, from_ns: int, until_ns: int | None) -> bool:
+        """Whether a process was frozen or cut off at some time."""
+        return _covers(self._seen.frozen, pid, from_ns, until_ns) or _covers(self._seen.cut, pid, from_ns, until_ns)
 
     # -- what operators asked for ------------------------------------------------------------------------------------
 
@@ -285,7 +306,7 @@ class _Judge:
                     self._fault("cancelled", f"{run.id} started after it was cancelled", run=run)
         for pause in self._seen.pauses:
             for run in self._by_user[pause.user] if pause.user else self._runs:
-                if pause.from_ns + PAUSE_SLACK_MS * MS < run.start_ns < pause.until_ns and not self._was_frozen(
+                if pause.from_ns + PAUSE_SLACK_MS * MS < run.start_ns < pause.until_ns and not self._was_away(
                     run.pid, pause.from_ns, run.start_ns
                 ):
                     self._fault("paused", f"{run.id} started while {pause.user or 'everything'} was paused", run=run)
@@ -312,7 +333,7 @@ class _Judge:
         grace_ns = 2 * self._seen.lease_ms * MS
         deadly = [run.start_ns for run in self._runs if self._is_deadly(run)]
         ends = [*self._seen.killed.values(), *self._seen.orphans.values(), *deadly]
-        ends += [span.from_ns for span in self._seen.frozen]
+        ends += [span.from_ns for span in (*self._seen.frozen, *self._seen.cut)]
         if any(from_ns < at_ns < until_ns for at_ns in ends):
             return True
         return any(
@@ -348,6 +369,15 @@ class _Judge:
         if not least <= counted <= most:
             expected = str(least) if least == most else f"{least} to {most}"
             self._fault("counters", f"the engine counts {counted} {name}; it should be {expected}")
+
+
+def _covers(spans: Sequence[Span], pid: int, from_ns: int, until_ns: int | None) -> bool:
+    return any(
+        span.pid == pid
+        and (until_ns is None or span.from_ns <= until_ns)
+        and (not span.until_ns or span.until_ns >= from_ns)
+        for span in spans
+    )
 
 
 def notes_around(evidence: Evidence, fault: Fault, *, before_s: float = 6.0, after_s: float = 3.0) -> list[Note]:

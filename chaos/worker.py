@@ -29,7 +29,7 @@ broker = MailboxBroker(
     lease_ms=_options["lease_ms"],
     middleware=[
         EndWithParent(),
-        UserMutex(),
+        UserMutex(max_jobs_per_user=_options["jobs"]),
         RateLimit(),
         TimeLimit(),
         Shutdown(grace_ms=_options["grace_ms"]),

@@ -123,6 +123,13 @@ def test_replies_out_of_order_are_reordered(story: Story) -> None:
     assert set(kinds(story.verdict())) == {"reordered"}
 
 
+def test_replies_in_another_order_than_their_acks_are_reordered(story: Story) -> None:
+    story.evidence.jobs = 3
+    story.evidence.replies.reverse()
+
+    assert kinds(story.verdict()) == ["reordered"]
+
+
 def test_a_message_that_starts_after_a_later_one_is_reordered(story: Story) -> None:
     story.accept("a", 4)
     story.start("a", 4, "t4", 4)
@@ -157,6 +164,34 @@ def test_two_runs_of_a_user_at_once_overlap(story: Story) -> None:
 
     assert verdict.overlapped == 1
     assert kinds(verdict) == ["overlapped"]
+
+
+def test_a_user_may_have_as_many_runs_at_once_as_the_policy_says(story: Story) -> None:
+    story.run("a", 3, at=3, until=6)
+    story.run("a", 4, at=5, pid=2)
+
+    story.evidence.jobs = 2
+    assert story.verdict().is_good
+
+    story.run("a", 5, at=5.05, pid=2)
+    assert kinds(story.verdict()) == ["overlapped"]
+
+
+def test_a_message_runs_once_at_a_time_whatever_the_policy_says(story: Story) -> None:
+    story.evidence.jobs = 2
+    story.run("a", 3, at=3, until=6)
+    story.start("a", 3, "again", 5, pid=2)
+
+    assert kinds(story.verdict()) == ["overlapped"]
+
+
+def test_a_worker_that_is_cut_off_starts_nothing_after_its_lease(story: Story) -> None:
+    story.evidence.cut.append(Span(1, 3 * S, 9 * S))
+    story.run("a", 3, at=5.5)
+    assert story.verdict().is_good
+
+    story.run("a", 4, at=7)
+    assert kinds(story.verdict()) == ["unfenced"]
 
 
 def zombie(story: Story) -> None:

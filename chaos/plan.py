@@ -1,0 +1,72 @@
+"""What one storm is made of, and how a seed makes it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chaos.letter import Mix
+from chaos.trouble import KINDS, brew
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chaos.trouble import Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one storm is made of.
+
+    Attributes:
+        rate: Messages published a second, until `seconds` have passed or there are `most` of them.
+        old: How many of the workers run as an older release.
+        drain_s: How long all that is left may take afterwards.
+        keep_dead: How many dead letters are kept.
+        keep_commits: How many acks of a user are kept to be looked at.
+        idle_s: How long to watch the workers do nothing before anything is published.
+        sample_s: How often to look at what every OS process uses; 0 for never.
+        slow_us: The server notes calls that take longer; 0 for none.
+        has_replica: The server has one, and can fail over.
+        jobs: How many messages of a user may run at once.
+    """
+
+    seed: int
+    seconds: float
+    troubles: tuple[Trouble, ...] = ()
+    mix: Mix = field(default_factory=Mix)
+    rate: float = 100
+    most: int | None = None
+    workers: int = 3
+    threads: int = 4
+    old: int = 0
+    lease_ms: int = 3_000
+    grace_ms: int = 2_000
+    max_retries: int = 3
+    drain_s: float = 120
+    keep_dead: int = 1_000_000
+    keep_commits: int = 1_000_000
+    idle_s: float = 0
+    sample_s: float = 0
+    slow_us: int = 0
+    has_replica: bool = False
+    jobs: int = 1
+
+
+def plan_of(seed: int, *, seconds: float, kinds: Iterable[str] = KINDS) -> Plan:
+    """Make the plan of a seed: what goes wrong, and to how many users, messages and workers."""
+    chance = random.Random(f"{seed}:plan")
+    users = chance.choice((5, 20, 40, 40, 100))
+    # whoever has few users has little to do at once
+    rate = min(chance.choice((60, 100, 150)), users * 15)
+    return Plan(
+        seed=seed,
+        seconds=seconds,
+        troubles=tuple(brew(seed, seconds=seconds, kinds=kinds)),
+        mix=Mix(users=users, burst=chance.choice((1, 8, 8, 20)), most_ms=chance.choice((0, 20, 20))),
+        rate=rate,
+        workers=chance.choice((2, 3, 3, 4)),
+        threads=chance.choice((2, 4, 4, 8)),
+        jobs=chance.choice((1, 1, 1, 3)),
+    )
