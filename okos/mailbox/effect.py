@@ -83,7 +83,7 @@ class Run:
     """One attempt as its handler sees it, found by `okos.mailbox.current_run()`; of no use after the handler has ended.
 
     Attributes:
-        attempt: 1 for the first run; stalls and releases do not count.
+        attempt: 1 for the first run. One whose process died counts, one that was given back (a shutdown) does not.
         token: The right of this attempt; a preview carries it, so that an older attempt's are told apart.
     """
 
