@@ -32,6 +32,15 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Clear:
+    """An operator cancelled all that a mailbox held at some moment between asking and the answer, if it came to it."""
+
+    user: str
+    asked_ns: int
+    answered_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A mailbox (or all: '') was surely paused from one instant to another."""
 
@@ -98,6 +107,7 @@ class Evidence:
     dead: dict[str, str] = field(default_factory=dict)
     requeued_at_ns: dict[str, int] = field(default_factory=dict)
     cancels: list[Cancel] = field(default_factory=list)
+    clears: list[Clear] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
     troubles: list[tuple[int, Trouble, str]] = field(default_factory=list)
     killed: dict[int, int] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from chaos.evidence import UNKNOWN, Cancel, Pause
+from chaos.evidence import UNKNOWN, Cancel, Clear, Pause
 from okos.mailbox import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Operator(threading.Thread):
 
     Attributes:
         cancels: What became of each cancel.
+        clears: Which mailboxes were cancelled whole.
         pauses: What was paused, and surely so from when to when.
         requeued_at_ns: When each dead letter was first asked to be requeued.
     """
@@ -42,12 +43,17 @@ class Operator(threading.Thread):
         self._asked: SimpleQueue[tuple[float, bool, Callable[[], None]] | None] = SimpleQueue()
         self._paused: dict[str, int] = {}
         self.cancels: list[Cancel] = []
+        self.clears: list[Clear] = []
         self.pauses: list[Pause] = []
         self.requeued_at_ns: dict[str, int] = {}
 
     def cancel(self, message_id: str) -> None:
         """Cancel a message."""
         self._ask(lambda: self._cancel(message_id))
+
+    def clear(self, user: str) -> None:
+        """Cancel all that a mailbox holds."""
+        self._ask(lambda: self._clear(user))
 
     def pause(self, user: str) -> None:
         """Pause a mailbox; all for ''."""
@@ -103,6 +109,13 @@ class Operator(threading.Thread):
         except StoreUnavailable:
             outcome = UNKNOWN
         self.cancels.append(Cancel(message_id, outcome, asked_ns, time.monotonic_ns()))
+
+    def _clear(self, user: str) -> None:
+        asked_ns = time.monotonic_ns()
+        try:
+            self._broker.cancel_mailbox(user)
+        finally:  # without an answer it may have been done all the same
+            self.clears.append(Clear(user, asked_ns, time.monotonic_ns()))
 
     def _pause(self, user: str) -> None:
         self._broker.pause(user or None)

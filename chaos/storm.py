@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: How often the harness looks after the workers.
 LOOK_S = 0.02
 STOP_S = 60.0
+#: What was cancelled whole is deleted piece by piece.
+SWEEPS = 20
 #: A cancel is for one of the last messages that were accepted: others have long ended.
 RECENT = 12
 
@@ -222,6 +224,9 @@ class Storm:
                 if recent:
                     whom = recent[int(pick * len(recent))]
                     operator.cancel(whom)
+            case "clear":
+                whom = f"user{int(pick * self._plan.mix.users)}"
+                operator.clear(whom)
             case "pause" | "pauseall":
                 whom = f"user{int(pick * self._plan.mix.users)}" if trouble.kind == "pause" else ""
                 operator.pause(whom)
@@ -286,6 +291,7 @@ class Storm:
             dead={letter.id: letter.error for letter in self.broker.failed(limit=stats.dead)},
             requeued_at_ns=self.operator.requeued_at_ns,
             cancels=self.operator.cancels,
+            clears=self.operator.clears,
             pauses=self.operator.pauses,
             troubles=self._happened,
             killed=crew.killed,
@@ -332,7 +338,8 @@ class Storm:
             lease_ms=self._plan.lease_ms,
             middleware=[History(done_count=0, done_age_ms=0, dead_count=0, dead_age_ms=0)],
         )
-        broker.sweep()
+        for _ in range(SWEEPS):
+            broker.sweep()
         while broker.prune():
             pass
         broker.close()

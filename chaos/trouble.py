@@ -69,6 +69,7 @@ KINDS = {
     "flush": Kind(what="SCRIPT FLUSH", every_s=6),
     "exit": Kind(what="a handler that ends its OS process", every_s=10),
     "cancel": Kind(what="a message is cancelled", every_s=0.3),
+    "clear": Kind(what="all that a mailbox holds is cancelled", every_s=4),
     "pause": Kind(what="a mailbox is paused, then resumed", every_s=3, shortest_ms=300, longest_ms=4_000),
     "pauseall": Kind(what="all mailboxes are paused, then resumed", every_s=20, shortest_ms=300, longest_ms=2_000),
     "requeue": Kind(what="all dead letters are requeued", every_s=6),

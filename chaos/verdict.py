@@ -42,6 +42,8 @@ FENCE_SLACK_MS = 500
 RECOVERY_SLACK_MS = 2_000
 #: A worker that stops writes its last acks for so long; an interrupt may meet a handler that has just ended.
 LEAVE_MS, LEAVE_SLACK_MS = 15_000, 500
+#: From the end of a handler to its ack in the server, when that can be reached.
+ACK_MS = 1_000
 #: The server's clock and ours are read at different moments.
 EARLY_SLACK_MS = 50
 
@@ -107,7 +109,18 @@ class _Judge:
         self._done = {f"{commit.user}-{commit.seq}" for commit in evidence.commits}
         self._cancelled = {one.id for one in evidence.cancels if one.outcome in ("cancelled", "flagged")}
         self._zombies: set[str] = set()
-        self._perhaps = {one.id for one in evidence.cancels if one.outcome == UNKNOWN}
+        self._unknown = {one.id for one in evidence.cancels if one.outcome == UNKNOWN}
+        self._perhaps = self._unknown | self._cleared()
+
+    def _cleared(self) -> set[str]:
+        """Name what may have been cancelled with its whole mailbox: what was sent before and may not have ended yet."""
+        seen = self._seen
+        return {
+            letter.id
+            for clear in seen.clears
+            for letter in seen.accepted.values()
+            if letter.user == clear.user and seen.sent_at_ns[letter.id] < clear.answered_ns
+        }
 
     def verdict(self) -> Verdict:
         self._account()
@@ -251,7 +264,7 @@ class _Judge:
         """What ended well and did not count had lost its lease, and only a frozen or killed process may lose one."""
         seen = self._seen
         for run in self._runs:
-            if run.what != DONE or run.token in self._committed or run.id in self._cancelled | self._perhaps:
+            if run.what != DONE or run.token in self._committed or self._was_cancelled(run):
                 continue
             if run.pid in seen.killed or self._is_leaving(run) or self._was_away(run.pid, run.start_ns, None):
                 continue
@@ -259,6 +272,13 @@ class _Judge:
                 continue  # its neighbour ended the whole process before this one's ack was written
             self._result.wasted += 1
             self._fault("wasted", f"{run.id} ended well in a healthy process, and its ack was refused", run=run)
+
+    def _was_cancelled(self, run: Run) -> bool:
+        ended_ns = run.end_ns or run.start_ns
+        return run.id in self._cancelled | self._unknown or any(
+            clear.user == run.user and clear.asked_ns <= ended_ns + ACK_MS * MS and clear.answered_ns >= run.start_ns
+            for clear in self._seen.clears
+        )
 
     def _is_leaving(self, run: Run) -> bool:
         """Whether the run's process may have ended before it could write the ack.
@@ -357,18 +377,14 @@ class _Judge:
         if seen.left_keys:
             self._fault("keys", f"keys are left for ever: {', '.join(seen.left_keys[:8])}")
         if seen.is_drained:
-            published = len(seen.accepted) + len(self._committed)
-            self._count("accepted", totals.accepted, published, published)
-            done = len(seen.commits) + len(seen.replies)
-            self._count("done", totals.done, done, done)
-            self._count("dead", totals.died - totals.requeued, len(seen.dead), len(seen.dead))
-            sure = len(self._cancelled)
-            self._count("cancelled", totals.cancelled, sure, sure + len(self._perhaps - self._cancelled))
+            self._count("accepted", totals.accepted, len(seen.accepted) + len(self._committed))
+            self._count("done", totals.done, len(seen.commits) + len(seen.replies))
+            self._count("dead", totals.died - totals.requeued, len(seen.dead))
+            self._count("cancelled", totals.cancelled, result.cancelled)
 
-    def _count(self, name: str, counted: int, least: int, most: int) -> None:
-        if not least <= counted <= most:
-            expected = str(least) if least == most else f"{least} to {most}"
-            self._fault("counters", f"the engine counts {counted} {name}; it should be {expected}")
+    def _count(self, name: str, counted: int, seen: int) -> None:
+        if counted != seen:
+            self._fault("counters", f"the engine counts {counted} {name}; it should be {seen}")
 
 
 def _covers(spans: Sequence[Span], pid: int, from_ns: int, until_ns: int | None) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.crew import Span
-from chaos.evidence import Cancel, Commit, Evidence, Pause, Totals
+from chaos.evidence import Cancel, Clear, Commit, Evidence, Pause, Totals
 from chaos.letter import DEADLY, DOOMED, WELL, Letter
 from chaos.note import DONE, START, STOPPED, Note
 from chaos.outbox import Reply
@@ -286,6 +286,17 @@ def test_a_cancel_that_nobody_answered_may_have_happened_or_not(story: Story) ->
     assert story.verdict(counted=counted).is_good
 
 
+def test_what_a_cleared_mailbox_held_is_cancelled_or_has_ended(story: Story) -> None:
+    story.accept("a", 3)
+    story.accept("b", 0)
+    story.evidence.clears.append(Clear("a", 4 * S, 5 * S))
+
+    verdict = story.verdict(counted=Totals(accepted=8, done=6, cancelled=1))
+
+    assert verdict.cancelled == 1
+    assert kinds(verdict) == ["lost"]  # b's
+
+
 def test_nothing_starts_while_it_is_paused(story: Story) -> None:
     story.run("a", 3, at=9)
     story.evidence.pauses.append(Pause("b", 3 * S, 12 * S))
@@ -321,9 +332,9 @@ def test_the_engines_own_counters_agree(story: Story) -> None:
     right = Totals(accepted=6, done=6)
 
     assert story.verdict(counted=right).is_good
-    for wrong in (replace(right, accepted=7), replace(right, done=5), replace(right, died=1)):
+    for field in ("accepted", "done", "died", "cancelled"):
+        wrong = replace(right, **{field: getattr(right, field) + 1})
         assert kinds(story.verdict(counted=wrong)) == ["counters"]
-    assert kinds(story.verdict(counted=replace(right, cancelled=1))) == ["counters"]
 
 
 def test_what_does_not_drain_and_what_is_left_are_faults(story: Story) -> None:
