@@ -1,6 +1,7 @@
 """What all tests share: one real server a session, a namespace a test, and waiting for a condition."""
 
 import secrets
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from mailboxes import Mailboxes
 from real_server import RealServer, a_server, eventually
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean something in what the tests start, also when they run in the background of a shell.
+
+    A shell has such commands ignore it, and everything that they start inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
