@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from okos.mailbox.publication import Publication
+from okos.mailbox.pump import read_claimed
 from okos.mailbox.stats import Stats, read_stats
 from okos.mailbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from okos.mailbox.delivery import Claimed
     from okos.mailbox.effect import Effect
 
 LEASE_MS = 15_000
@@ -47,27 +49,12 @@ return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """One message that a claim started."""
-
-    id: str
-    token: str
-    body: bytes
-    mailbox: str
-    attempt: int
-    retries: int
-    stalls: int
-    waited_ms: int
-    suspect: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a claim returned."""
 
     due_ms: int
     is_work_left: bool
-    started: tuple[Started, ...]
+    started: tuple[Claimed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,23 +178,10 @@ class Mailboxes:
             len(names),
             *names,
         )
-        started = tuple(
-            Started(
-                id=item[0].decode(),
-                token=item[1].decode(),
-                body=item[2],
-                mailbox=item[3].decode(),
-                attempt=item[4],
-                retries=item[5],
-                stalls=item[6],
-                waited_ms=item[7],
-                suspect=bool(item[8]),
-            )
-            for item in items
-        )
+        started = tuple(map(read_claimed, items))
         return Claim(due_ms=due, is_work_left=bool(left), started=started)
 
-    def claim(self, claimer: str = "worker", **how: Any) -> Started:
+    def claim(self, claimer: str = "worker", **how: Any) -> Claimed:
         """Start the one message that can start next."""
         (started,) = self.claim_all(claimer, 1, **how).started
         return started
@@ -229,11 +203,11 @@ class Mailboxes:
             argv += end.argv()
         return [reply.decode() for reply in self.store.call("settle", *argv)]
 
-    def settle(self, started: Started, op: str = "ack", *, claimer: str = "worker", **rest: Any) -> str:
+    def settle(self, started: Claimed, op: str = "ack", *, claimer: str = "worker", **rest: Any) -> str:
         """End one attempt; returns 'ok' or 'lost'."""
         return self.settle_all(End(started.id, started.token, op, **rest), claimer=claimer)[0]
 
-    def renew(self, *held: Started, claimer: str = "worker") -> list[str]:
+    def renew(self, *held: Claimed, claimer: str = "worker") -> list[str]:
         """Give a sign of life; returns the ids that are no longer the claimer's."""
         argv: list[Any] = [claimer, LEASE_MS, _DESCRIPTION, len(held)]
         for started in held:

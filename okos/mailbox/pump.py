@@ -25,6 +25,8 @@ from okos.mailbox.publication import MOST_COST
 from okos.mailbox.store import Argument, ScriptFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import redis
 
     from okos.mailbox.engine import Engine
@@ -89,6 +91,23 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
     for effect in effects:
         argv += effect.argv()
     return argv
+
+
+def read_claimed(item: Sequence[Any]) -> Claimed:  # Any: Redis' reply
+    """Read one started message of the claim script's reply."""
+    return Claimed(
+        id=item[0].decode(),
+        token=item[1].decode(),
+        body=item[2],
+        mailbox=item[3].decode(),
+        attempt=item[4],
+        retries=item[5],
+        stalls=item[6],
+        waited_ms=item[7],
+        suspect=bool(item[8]),
+        epoch=item[9],
+        merged=tuple(item[10]),
+    )
 
 
 class Pump(threading.Thread):
@@ -321,22 +340,7 @@ class Pump(threading.Thread):
         due_ms, left, items = reply
         self._due = None if due_ms < 0 else time.monotonic() + due_ms / 1000
         deadline = sent_at + engine.options.lease_ms / 1000
-        deliveries: list[Delivery] = []
-        for item in items:
-            claimed = Claimed(
-                id=item[0].decode(),
-                token=item[1].decode(),
-                body=item[2],
-                mailbox=item[3].decode(),
-                attempt=item[4],
-                retries=item[5],
-                stalls=item[6],
-                waited_ms=item[7],
-                suspect=bool(item[8]),
-                epoch=item[9],
-                merged=tuple(item[10]),
-            )
-            deliveries.append(self._deliver(claimed, deadline))
+        deliveries = [self._deliver(read_claimed(item), deadline) for item in items]
         engine.holdings.add(deliveries)
         for delivery in deliveries:
             engine.cancels.check(delivery)

@@ -27,7 +27,7 @@ from mailboxes import START_MS, End, Keys, Mailboxes
 from okos.mailbox.effect import Publish
 
 if TYPE_CHECKING:
-    from mailboxes import Started
+    from okos.mailbox.delivery import Claimed
 
 STEPS = 10_000
 
@@ -57,9 +57,9 @@ class Engine(RuleBasedStateMachine):
         boxes.advance(0)
         boxes.limit(jobs=jobs)
         self.model = Model(START_MS, jobs)
-        self.tokens: list[Started] = []
+        self.tokens: list[Claimed] = []
         self.settled: list[tuple[str, int, tuple[End, ...], list[str]]] = []
-        self.claimed: list[tuple[str, int, tuple[Started, ...]]] = []
+        self.claimed: list[tuple[str, int, tuple[Claimed, ...]]] = []
         self.number = 0
 
     def note(self, what: str) -> None:

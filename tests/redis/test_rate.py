@@ -1,9 +1,13 @@
 """How often the messages of one mailbox may start, and what it costs."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
-from mailboxes import LEASE_MS, Mailboxes, Started
+from mailboxes import LEASE_MS, Mailboxes
+
+if TYPE_CHECKING:
+    from okos.mailbox.delivery import Claimed
 
 Open = Callable[..., Mailboxes]
 
@@ -138,7 +142,7 @@ def test_starts_never_exceed_the_burst_and_the_rate(open_mailboxes: Open, rate: 
         mailboxes.publish(f"m{number}", cost=cost)
 
     spent: list[tuple[int, float]] = []
-    running: list[Started] = []
+    running: list[Claimed] = []
     for turn in range(200):
         claimed = mailboxes.claim_all().started
         spent += [(mailboxes.now_ms, costs[int(one.id[1:])]) for one in claimed if one.attempt == 1]

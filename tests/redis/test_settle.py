@@ -1,8 +1,9 @@
 """How attempts end: once, by their token, with all of their effects or none."""
 
 import pytest
-from mailboxes import LEASE_MS, End, Mailboxes, Started
+from mailboxes import LEASE_MS, End, Mailboxes
 
+from okos.mailbox.delivery import Claimed
 from okos.mailbox.effect import Append, Delete, Effect, Publish, Put
 
 
@@ -22,14 +23,14 @@ def every_effect(mailboxes: Mailboxes) -> list[Effect]:
 
 
 @pytest.fixture
-def running(mailboxes: Mailboxes) -> Started:
+def running(mailboxes: Mailboxes) -> Claimed:
     """Start the first of two messages of one mailbox."""
     mailboxes.publish("m1")
     mailboxes.publish("m2")
     return mailboxes.claim()
 
 
-def test_an_ack_ends_a_message_and_lets_the_next_start(mailboxes: Mailboxes, running: Started) -> None:
+def test_an_ack_ends_a_message_and_lets_the_next_start(mailboxes: Mailboxes, running: Claimed) -> None:
     assert mailboxes.settle(running) == "ok"
 
     assert mailboxes.record("m1") == {}
@@ -38,7 +39,7 @@ def test_an_ack_ends_a_message_and_lets_the_next_start(mailboxes: Mailboxes, run
 
 
 @pytest.mark.parametrize("op", ["ack", "retry", "dead", "release", "unstarted", "defer"])
-def test_a_token_ends_one_attempt_and_no_other(mailboxes: Mailboxes, running: Started, op: str) -> None:
+def test_a_token_ends_one_attempt_and_no_other(mailboxes: Mailboxes, running: Claimed, op: str) -> None:
     assert mailboxes.settle(running, op) == "ok"
 
     assert mailboxes.settle(running, "ack", effects=every_effect(mailboxes)) == "lost"
@@ -46,7 +47,7 @@ def test_a_token_ends_one_attempt_and_no_other(mailboxes: Mailboxes, running: St
     assert mailboxes.stats().done == (op == "ack")
 
 
-def test_a_token_that_was_never_given_ends_nothing(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_token_that_was_never_given_ends_nothing(mailboxes: Mailboxes, running: Claimed) -> None:
     forged = running.token.split("-")[0] + "-other"
 
     assert mailboxes.settle_all(End("m1", forged), End("nobody", forged), End("m2", "")) == ["lost"] * 3
@@ -55,7 +56,7 @@ def test_a_token_that_was_never_given_ends_nothing(mailboxes: Mailboxes, running
 
 @pytest.mark.parametrize("op", ["ack", "retry", "dead", "release", "unstarted", "defer"])
 def test_a_repeated_settle_changes_nothing_and_answers_the_same(
-    mailboxes: Mailboxes, running: Started, op: str
+    mailboxes: Mailboxes, running: Claimed, op: str
 ) -> None:
     end = End(running.id, running.token, op, effects=every_effect(mailboxes) if op == "ack" else ())
     first = mailboxes.settle_all(end, End("m2", "forged"), sequence=9)
@@ -71,7 +72,7 @@ def test_a_repeated_settle_changes_nothing_and_answers_the_same(
     )
 
 
-def test_a_retry_keeps_the_order_and_blocks_its_own_mailbox_only(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_retry_keeps_the_order_and_blocks_its_own_mailbox_only(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.publish("other", "b")
 
     mailboxes.settle(running, "retry", delay_ms=1000, error="boom", trace="line 1")
@@ -86,13 +87,13 @@ def test_a_retry_keeps_the_order_and_blocks_its_own_mailbox_only(mailboxes: Mail
     assert mailboxes.ids() == ["m2"]
 
 
-def test_a_retry_without_a_wait_starts_again_at_once(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_retry_without_a_wait_starts_again_at_once(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, "retry")
 
     assert mailboxes.claim().id == "m1"
 
 
-def test_a_dead_letter_keeps_why_and_frees_its_mailbox(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_dead_letter_keeps_why_and_frees_its_mailbox(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, "dead", error="ValueError: boom", trace="Traceback …")
 
     record = mailboxes.record("m1")
@@ -106,7 +107,7 @@ def test_a_dead_letter_keeps_why_and_frees_its_mailbox(mailboxes: Mailboxes, run
 
 
 def test_a_released_message_starts_again_first_uncounted_and_before_other_mailboxes(
-    mailboxes: Mailboxes, running: Started
+    mailboxes: Mailboxes, running: Claimed
 ) -> None:
     mailboxes.publish("other", "b")
 
@@ -117,7 +118,7 @@ def test_a_released_message_starts_again_first_uncounted_and_before_other_mailbo
 
 
 def test_an_unstarted_message_goes_back_to_the_front_as_if_never_claimed(
-    mailboxes: Mailboxes, running: Started
+    mailboxes: Mailboxes, running: Claimed
 ) -> None:
     mailboxes.publish("other", "b")
 
@@ -129,7 +130,7 @@ def test_an_unstarted_message_goes_back_to_the_front_as_if_never_claimed(
 
 
 def test_a_message_that_was_retried_and_not_started_again_keeps_its_retries(
-    mailboxes: Mailboxes, running: Started
+    mailboxes: Mailboxes, running: Claimed
 ) -> None:
     mailboxes.settle(running, "retry")
     mailboxes.settle(mailboxes.claim(), "unstarted")
@@ -151,7 +152,7 @@ def test_mailboxes_that_are_given_back_together_keep_their_order(mailboxes: Mail
     assert mailboxes.ids() == ["first of a", "first of b", "first of c", "first of d"]
 
 
-def test_a_deferred_message_waits_and_is_not_counted(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_deferred_message_waits_and_is_not_counted(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, "defer", delay_ms=5000)
 
     assert mailboxes.ids() == []
@@ -160,20 +161,20 @@ def test_a_deferred_message_waits_and_is_not_counted(mailboxes: Mailboxes, runni
     assert (again.id, again.attempt, again.retries) == ("m1", 1, 0)
 
 
-def test_effects_are_written_with_the_ack(mailboxes: Mailboxes, running: Started) -> None:
+def test_effects_are_written_with_the_ack(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, effects=every_effect(mailboxes))
 
     assert stored(mailboxes) == ({"name:7": "Ada"}, {"turns:7": ["hello"]})
     assert mailboxes.ids(queues=["outbox.local.1"]) == ["reply"]
 
 
-def test_a_list_keeps_its_last_values_only(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_list_keeps_its_last_values_only(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, effects=[Append("turns", str(number).encode(), 3, 60_000) for number in range(5)])
 
     assert stored(mailboxes)[1] == {"turns": ["2", "3", "4"]}
 
 
-def test_a_value_can_be_replaced_and_deleted(mailboxes: Mailboxes, running: Started) -> None:
+def test_a_value_can_be_replaced_and_deleted(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(
         running,
         effects=[
@@ -190,14 +191,14 @@ def test_a_value_can_be_replaced_and_deleted(mailboxes: Mailboxes, running: Star
     assert stored(mailboxes) == ({"a": "new"}, {})
 
 
-def test_everything_stored_has_an_end(mailboxes: Mailboxes, running: Started) -> None:
+def test_everything_stored_has_an_end(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(running, effects=every_effect(mailboxes)[:2])
 
     for name in ("store:l:turns:7", "store:s:name:7"):
         assert 0 < mailboxes.store.client.pttl(mailboxes.store.key(name)) <= 60_000
 
 
-def test_an_effect_is_accepted_once_however_often_it_is_made(mailboxes: Mailboxes, running: Started) -> None:
+def test_an_effect_is_accepted_once_however_often_it_is_made(mailboxes: Mailboxes, running: Claimed) -> None:
     effect = Publish(mailboxes.publication("reply", "outbox", queue="outbox"))
     mailboxes.settle(running, effects=[effect, effect])
 
@@ -207,7 +208,7 @@ def test_an_effect_is_accepted_once_however_often_it_is_made(mailboxes: Mailboxe
     assert mailboxes.stats().accepted == 3
 
 
-def test_an_effect_passes_a_backlog_for_it_was_promised(mailboxes: Mailboxes, running: Started) -> None:
+def test_an_effect_passes_a_backlog_for_it_was_promised(mailboxes: Mailboxes, running: Claimed) -> None:
     follow_up = mailboxes.publication("follow-up", "a", max_backlog=1)
 
     mailboxes.settle(running, effects=[Publish(follow_up)])
@@ -215,7 +216,7 @@ def test_an_effect_passes_a_backlog_for_it_was_promised(mailboxes: Mailboxes, ru
     assert mailboxes.stats().accepted == 3
 
 
-def test_an_effect_may_be_delayed_and_go_to_its_own_mailbox(mailboxes: Mailboxes, running: Started) -> None:
+def test_an_effect_may_be_delayed_and_go_to_its_own_mailbox(mailboxes: Mailboxes, running: Claimed) -> None:
     mailboxes.settle(
         running,
         effects=[
@@ -229,7 +230,7 @@ def test_an_effect_may_be_delayed_and_go_to_its_own_mailbox(mailboxes: Mailboxes
     assert mailboxes.stats().delayed == 1
 
 
-def test_the_effects_of_a_burial_are_written_with_it(mailboxes: Mailboxes, running: Started) -> None:
+def test_the_effects_of_a_burial_are_written_with_it(mailboxes: Mailboxes, running: Claimed) -> None:
     apology = Publish(mailboxes.publication("apology", "outbox", queue="outbox"))
 
     mailboxes.settle(running, "dead", error="boom", effects=[apology])
@@ -302,7 +303,7 @@ def test_ends_of_a_batch_do_not_touch_each_other(mailboxes: Mailboxes) -> None:
 
 
 def test_a_settle_after_the_lease_ran_out_counts_as_long_as_nobody_swept(
-    mailboxes: Mailboxes, running: Started
+    mailboxes: Mailboxes, running: Claimed
 ) -> None:
     mailboxes.live_through(LEASE_MS + 1)
 
