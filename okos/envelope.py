@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from okos.errors import OkosError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _Value = TypeVar("_Value", str, int, bool)
 
@@ -55,7 +55,9 @@ class Envelope:
     """One incoming message.
 
     `reply_to` names the outbox queue that its replies go to; `emoji` is set for a sticker, `attachment` for a
-    kind that comes with a file, `topic` for a message in a forum topic.
+    kind that comes with a file (`more` for the further files of an album), `topic` for a message in a forum topic.
+    `address` is what its channel needs to answer it, and nobody else reads; every reply carries it back. `role` is
+    what the user may: "user" or "admin".
     """
 
     id: str
@@ -69,6 +71,14 @@ class Envelope:
     reply_to: str
     attachment: Attachment | None = None
     topic: str | None = None
+    address: Mapping[str, Any] | None = None  # Any: JSON
+    role: str = "user"
+    more: tuple[Attachment, ...] = ()
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All files that came with it, in their order."""
+        return self.more if self.attachment is None else (self.attachment, *self.more)
 
     @property
     def mailbox(self) -> str:
@@ -97,6 +107,9 @@ class Envelope:
             reply_to=_named(fields, "reply_to"),
             attachment=None if attachment is None else Attachment.decode(attachment),
             topic=_optional(fields, "topic", str),
+            address=_optional_mapping(fields, "address"),
+            role=_optional(fields, "role", str) or "user",
+            more=tuple(Attachment.decode(one) for one in _listed(fields, "more")),
         )
 
 
@@ -105,7 +118,7 @@ class Reply:
     """One outgoing message.
 
     `last` marks the one that ends the turn (its text may be empty); `failed` marks the apology for a message
-    that was given up on.
+    that was given up on; `address` is what the envelope's channel gave with it.
     """
 
     envelope_id: str
@@ -113,6 +126,7 @@ class Reply:
     text: str
     last: bool
     failed: bool = False
+    address: Mapping[str, Any] | None = None  # Any: JSON
 
     def encode(self) -> dict[str, Any]:  # Any: JSON
         """Give the JSON-able form."""
@@ -128,6 +142,7 @@ class Reply:
             text=_required(fields, "text", str),
             last=_required(fields, "last", bool),
             failed=_optional(fields, "failed", bool) or False,
+            address=_optional_mapping(fields, "address"),
         )
 
 
@@ -150,6 +165,20 @@ def _optional(fields: Mapping[str, object], name: str, kind: type[_Value]) -> _V
         return None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise BadEnvelope(f"the field {name!r} must be {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _optional_mapping(fields: Mapping[str, object], name: str) -> Mapping[str, object] | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise BadEnvelope(f"the field {name!r} must be an object, got {type(value).__name__}")
+    return value
+
+
+def _listed(fields: Mapping[str, object], name: str) -> Sequence[object]:
+    value = fields.get(name) or ()
+    if not isinstance(value, list | tuple):
+        raise BadEnvelope(f"the field {name!r} must be a list, got {type(value).__name__}")
     return value
 
 

@@ -6,6 +6,7 @@ Whoever gives a message up needs the same two things: the worker that answers, a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ def posted(envelope: Envelope, reply: Reply) -> Message[Any]:
 
     Each outbox has mailboxes of its own: a local client that left its replies behind must not stand before the next.
     """
+    reply = replace(reply, address=envelope.address)
     # The rate limit is for what a user sends: an answer that is there costs nothing more. Any: Dramatiq's own.
     options: dict[str, Any] = {"mailbox": f"{envelope.reply_to}.{envelope.chat}", "cost": 0}
     if envelope.channel == "local":

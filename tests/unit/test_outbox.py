@@ -19,6 +19,12 @@ def test_a_reply_goes_to_the_outbox_that_the_envelope_names() -> None:
     assert Reply.decode(message.args[0]) == REPLY
 
 
+def test_a_reply_carries_the_address_that_its_channel_gave_the_message() -> None:
+    message = posted(replace(ENVELOPE, address={"peer": 7}), REPLY)
+
+    assert Reply.decode(message.args[0]).address == {"peer": 7}
+
+
 def test_the_replies_of_a_chat_keep_their_order_and_wait_for_no_other_client() -> None:
     message = posted(ENVELOPE, REPLY)
 
