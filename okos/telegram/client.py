@@ -1,0 +1,247 @@
+"""The client: the library's, with what it does beside the wire taken away.
+
+Updates go into the inbox as they come, not through the library's dispatcher, which runs the handlers of one chat at
+the same time. A call is made once: repeating is for whoever knows whether that is safe. What the library would repeat
+for ever (a key that Telegram has forgotten, a session that another process uses) ends the client with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pyrogram import Client as LibraryClient
+from pyrogram.crypto import rsa
+from pyrogram.errors import RPCError
+
+from okos.errors import OkosError
+from okos.telegram.inbox import Inbox, Mark
+from okos.telegram.library import F, Refused, T, refused
+from okos.telegram.line import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from okos.telegram.key import PublicKey
+
+_log = structlog.get_logger()
+
+_UNAUTHORIZED = 401
+#: With these there is nothing more to say to Telegram in this session.
+_ENDS_SESSION = ("AUTH_KEY_DUPLICATED", "ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EXPIRED", "API_ID_INVALID")
+_CLOSE_S = 5.0
+
+
+class SessionForgotten(OkosError):
+    """The data centre does not know the key of the session."""
+
+
+def monotonic_ms() -> int:
+    """Tell the time on a clock that never goes back."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def ends_session(error: Refused) -> bool:
+    """Tell whether this session can do nothing more, whatever is asked of it."""
+    return error.code == _UNAUTHORIZED or error.name in _ENDS_SESSION
+
+
+class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
+    """A bot's connection to Telegram. Made on the event loop that it is used on; made is not yet connected.
+
+    Args:
+        token: The bot's, as BotFather gave it.
+        api_id: The application's.
+        api_hash: The application's.
+        session: What `export` gave in an earlier life; None signs in anew.
+        address: Where the data centre is; None: Telegram's own.
+        key: The key of that data centre.
+        inbox: Where updates go.
+
+    Attributes:
+        line: The way to the data centre.
+        failed: Is done, with the error, once this session is of no more use.
+        bot_id: The bot's number.
+        username: The bot's name without the @; known once open.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        api_id: int,
+        api_hash: str,
+        session: str | None,
+        address: tuple[str, int] | None = None,
+        key: PublicKey | None = None,
+        inbox: Inbox,
+    ) -> None:
+        super().__init__(
+            "okos",
+            api_id=api_id,
+            api_hash=api_hash,
+            bot_token=token,
+            session_string=session,
+            in_memory=True,
+            workers=1,
+            sleep_threshold=0,
+            app_version="Okos",
+        )
+        self.bot_id = int(token.partition(":")[0])
+        self.username = ""
+        self.inbox = inbox
+        self.line = Line(address, now_ms=monotonic_ms)
+        self.failed: asyncio.Future[None] = self.loop.create_future()
+        self._token = token
+        self._dropped: asyncio.Future[None] = self.loop.create_future()
+        self._closing = False
+        self.disconnect_handler = self._on_disconnect
+        if key is not None:
+            rsa.server_public_keys[key.fingerprint] = rsa.PublicKey(key.n, key.e)
+
+    # -- opening and closing ------------------------------------------------------------------------------------------
+
+    async def open(self) -> bool:
+        """Connect; says whether the session is signed in. Goes on trying while there is no network.
+
+        Raises:
+            SessionForgotten: The data centre does not know the session's key.
+            Refused: Telegram does not let this session in.
+        """
+        with self.line.used():
+            connecting = asyncio.ensure_future(self.connect())
+        forgotten = asyncio.ensure_future(self.line.forgotten.wait())
+        try:
+            await asyncio.wait({connecting, forgotten}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise SessionForgotten("Telegram does not know this session any more")
+            is_signed_in = bool(await connecting)
+        except RPCError as error:
+            raise refused(error) from error
+        finally:
+            for one in (connecting, forgotten):
+                one.cancel()
+            with suppress(asyncio.CancelledError, RPCError, OSError):
+                await connecting
+        self._watch_restarts()
+        return is_signed_in
+
+    async def sign_in(self) -> None:
+        """Sign the bot in by its token, once: Telegram answers too many of these with waits of half an hour.
+
+        Raises:
+            Refused: Telegram does not accept the token or the application, or wants to be left alone.
+        """
+        try:
+            with self.line.used():
+                await self.sign_in_bot(self._token)
+        except RPCError as error:
+            raise refused(error) from error
+        self._watch_restarts()
+
+    async def export(self) -> str:
+        """Give the session as text: whoever has it is signed in as this bot."""
+        return str(await self.export_session_string())
+
+    async def close(self) -> None:
+        """Close the line. The session stays valid."""
+        self._closing = True
+        if self.session is not None:
+            # A session that is just connecting may hold this up; its sockets end with the process.
+            with suppress(TimeoutError, OSError, RPCError, AttributeError):
+                await asyncio.wait_for(self.session.stop(), _CLOSE_S)
+        with suppress(OSError, AttributeError):
+            await self.storage.close()
+        if not self.failed.done():
+            self.failed.cancel()
+
+    def fail(self, error: OkosError) -> None:
+        """Give this session up; who waits for `failed` ends the gateway."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    async def call(self, query: Any, *, timeout_s: float = 5.0) -> Any:  # Any: generated
+        """Ask Telegram once. What the answer says of the state of a box goes into the inbox.
+
+        Raises:
+            Refused: Telegram's answer is an error.
+            TimeoutError: No answer in time, or the call was not understood; it may have been done.
+            OSError: The line broke, or there is none; it may have been done.
+        """
+        async with asyncio.timeout(timeout_s):
+            await self.session.is_started.wait()
+            answer = await self._sent(query, timeout_s)
+        if isinstance(answer, T.BadMsgNotification):
+            raise TimeoutError(f"Telegram did not take the call: {answer.error_code}")
+        if isinstance(answer, T.Updates | T.UpdatesCombined | T.UpdateShortSentMessage | T.UpdateShort):
+            self.inbox.put(answer)
+        return answer
+
+    async def _sent(self, query: Any, timeout_s: float) -> Any:  # Any: generated
+        sending = asyncio.ensure_future(self.session.send(query, timeout=timeout_s))
+        dropped = self._dropped
+        try:
+            await asyncio.wait({sending, dropped}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ConnectionError("the line to Telegram broke before the answer")
+            return await sending
+        except RPCError as error:
+            problem = refused(error)
+            if ends_session(problem):
+                self.fail(problem)
+            raise problem from error
+        finally:
+            sending.cancel()
+
+    @property
+    def is_online(self) -> bool:
+        """Whether there is a line now."""
+        return self.session is not None and bool(self.session.is_started.is_set())
+
+    # -- what the library calls ---------------------------------------------------------------------------------------
+
+    async def handle_updates(self, updates: Any) -> None:  # Any: generated
+        """Take in what came. No await: the order of the tasks that call this is the order of the wire."""
+        self.inbox.put(updates)
+
+    async def _on_disconnect(self, *_: object) -> None:
+        dropped, self._dropped = self._dropped, self.loop.create_future()
+        if not dropped.done():
+            dropped.set_result(None)
+        if not self._closing:
+            self.inbox.put(Mark.RECONNECTED)
+
+    def _watch_restarts(self) -> None:
+        """See the error that ends a session when the library starts it again: it would be lost in a task."""
+        session = self.session
+        if getattr(session, "okos", False):
+            return
+        session.okos = True
+        start: Callable[[], Any] = session.start
+
+        async def watched() -> None:
+            try:
+                await start()
+            except RPCError as error:
+                self.fail(refused(error))
+                raise
+
+        session.start = watched
+        forgotten = asyncio.ensure_future(self.line.forgotten.wait())
+
+        def give_up(_: object) -> None:
+            if not forgotten.cancelled():
+                self.fail(SessionForgotten("Telegram does not know this session any more"))
+
+        forgotten.add_done_callback(give_up)
+        self.failed.add_done_callback(lambda _: forgotten.cancel())
+
+
+def self_query() -> Any:  # Any: generated
+    """Ask who we are."""
+    return F.users.GetFullUser(id=T.InputUserSelf())
