@@ -7,7 +7,7 @@ No worker and no thread takes part: a claimer is only a name, and what it holds 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from okos.mailbox.publication import Publication
 from okos.mailbox.pump import read_claimed
@@ -42,7 +42,19 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   elseif kind == 'hash' then value = redis.call('HGETALL', key)
   elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
   else value = redis.call('SMEMBERS', key) end
-  found[#found + 1] = { string.sub(key, #KEYS[1] + 1), kind, value, redis.call('PTTL', key) }
+  local name = string.sub(key, #KEYS[1] + 1)
+  if name == 'msg' then
+    for i = 1, #value, 2 do
+      local record = {}
+      for field, said in pairs(cmsgpack.unpack(value[i + 1])) do
+        record[#record + 1] = field
+        record[#record + 1] = tostring(said)
+      end
+      found[#found + 1] = { 'msg:' .. value[i], 'hash', record, -1 }
+    end
+  else
+    found[#found + 1] = { name, kind, value, redis.call('PTTL', key) }
+  end
 end
 return found
 """
@@ -81,7 +93,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every key of the namespace, by its name without the prefix."""
+    """Every key of the namespace, by its name without the prefix. A record is shown as a hash of its own."""
 
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
@@ -261,9 +273,14 @@ class Mailboxes:
                     keys.sets[name] = set(value)
         return keys
 
-    def record(self, message_id: str) -> dict[bytes, bytes]:
+    def record(self, message_id: str) -> dict[str, str]:
         """Read a message's record; empty if there is none."""
-        return cast("dict[bytes, bytes]", self.store.client.hgetall(self.store.key(f"msg:{message_id}")))
+        return self.keys().hashes.get(f"msg:{message_id}", {})
+
+    def error(self, message_id: str) -> tuple[str, str]:
+        """Read the error and the traceback of a dead letter."""
+        found = {item[0].decode(): item for item in self.store.call("failed", "+inf", "-inf", 0, 1000)}
+        return found[message_id][4].decode(), found[message_id][5].decode()
 
     def drain(self) -> None:
         """Run all that is held to its end, as workers would."""

@@ -117,8 +117,8 @@ class Heartbeat(threading.Thread):
         )
         self._sweeps = swept
         report(stalled, expired)
-        if stalled:
-            engine.pump.wake()  # the bell for it may have been given to a process that is frozen
+        if stalled or expired:
+            engine.pump.wake()  # the bell for what they free may have been given to a process that is frozen
         return len(stalled) < 4 * SWEPT_AT_ONCE and len(expired) < 2 * SWEPT_AT_ONCE
 
     def _enforce_time_limits(self) -> None:

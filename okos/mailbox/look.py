@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dramatiq
 from dramatiq.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,33 +100,23 @@ def read_mailbox(key: str, reply: Any) -> MailboxSeen:  # Any: Redis' reply
     )
 
 
-def read_dead(found: tuple[bytes, dict[bytes, bytes]]) -> DeadLetter | None:
-    """Read a dead letter's record; None if it went away meanwhile."""
-    message_id, record = found
-    if not record:
-        return None
-
-    def number(field: bytes) -> int:
-        return int(float(record.get(field, b"0")))
-
-    def text(field: bytes) -> str:
-        return record.get(field, b"").decode("utf-8", "replace")
-
+def read_dead(item: Sequence[Any]) -> DeadLetter:  # Any: Redis' reply
+    """Read one dead letter of the failed script's reply."""
     try:
-        message = dramatiq.Message.decode(record.get(b"body", b""))
+        message = dramatiq.Message.decode(item[3])
     except DecodeError:
         message = None
     return DeadLetter(
-        id=message_id.decode(),
-        mailbox=text(b"box"),
-        queue=text(b"queue"),
+        id=item[0].decode(),
+        mailbox=item[1].decode(),
+        queue=item[2].decode(),
         message=message,
-        error=text(b"error"),
-        trace=text(b"trace"),
-        attempts=number(b"attempts"),
-        retries=number(b"retries"),
-        stalls=number(b"stalls"),
-        ended_at_ms=number(b"ended"),
+        error=item[4].decode("utf-8", "replace"),
+        trace=item[5].decode("utf-8", "replace"),
+        attempts=item[6],
+        retries=item[7],
+        stalls=item[8],
+        ended_at_ms=item[9],
     )
 
 

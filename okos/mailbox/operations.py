@@ -90,7 +90,7 @@ class Operations:
                 break
             position += len(page)
             for letter in map(read_dead, page):
-                if letter is None or (mailbox is not None and letter.mailbox != mailbox):
+                if mailbox is not None and letter.mailbox != mailbox:
                     continue
                 if skip:
                     skip -= 1

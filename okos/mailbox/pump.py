@@ -77,6 +77,8 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
         case Defer(delay):
             op, error, trace, effects, real_cost = "defer", "", "", [], None
     claimed = delivery.claimed
+    if op == "ack" and not effects and real_cost is None:
+        return [claimed.id, claimed.token, "done"]
     argv: list[Argument] = [
         claimed.id,
         claimed.token,
@@ -94,19 +96,20 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
 
 
 def read_claimed(item: Sequence[Any]) -> Claimed:  # Any: Redis' reply
-    """Read one started message of the claim script's reply."""
+    """Read one started message of the claim script's reply; what few messages have is there only for those."""
+    retries, stalls, suspect, epoch, merged = item[6:] or (0, 0, 0, 0, ())
     return Claimed(
         id=item[0].decode(),
         token=item[1].decode(),
         body=item[2],
         mailbox=item[3].decode(),
-        attempt=item[4],
-        retries=item[5],
-        stalls=item[6],
-        waited_ms=item[7],
-        suspect=bool(item[8]),
-        epoch=item[9],
-        merged=tuple(item[10]),
+        waited_ms=item[4],
+        attempt=item[5],
+        retries=retries,
+        stalls=stalls,
+        suspect=bool(suspect),
+        epoch=epoch,
+        merged=tuple(merged),
     )
 
 

@@ -54,6 +54,7 @@ TRANSITIONS = (
     "pause",
     "requeue",
     "mailbox",
+    "failed",
 )
 
 #: Keys deleted in one call when a namespace is emptied.
@@ -251,18 +252,12 @@ class Store:
 
     def dead_letters(
         self, *, since_ms: int | None, until_ms: int | None, offset: int, count: int
-    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Return a page of dead letters' ids and records, the newest first."""
+    ) -> list[list[Any]]:  # Any: Redis' reply
+        """Return a page of dead letters, the newest first, each as `failed.lua` shows it."""
         newest = "+inf" if until_ms is None else f"({until_ms}"
         oldest = "-inf" if since_ms is None else since_ms
-        with translated():
-            ids = cast(
-                "list[bytes]", self.client.zrevrangebyscore(self.key("dead"), newest, oldest, start=offset, num=count)
-            )
-            pipeline = self.client.pipeline(transaction=False)
-            for message_id in ids:
-                pipeline.hgetall(self.key("msg:") + message_id.decode())
-            return list(zip(ids, pipeline.execute(), strict=True))
+        letters: list[list[Any]] = self.call("failed", newest, oldest, offset, count)
+        return letters
 
     def key(self, name: str) -> str:
         """Name a key of this namespace."""

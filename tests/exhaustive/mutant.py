@@ -30,18 +30,17 @@ class Mutant:
 MUTANTS = {
     "settle does not compare the token": Mutant(
         transition="settle",
-        fence="if record[1] ~= token then",
-        without="if not record[2] then",
+        fence="if not record or record.token ~= token then\n    replies",
+        without="if not record then\n    replies",
         found="not its own any longer, and was told ok",
     ),
     "claim does not look again": Mutant(
         transition="claim",
-        fence="local what, id, record = look(box, own, now, true)",
-        without="""local what, id, record = look(box, own, now, true)
+        fence="local what, id, record = look(box, own, now)",
+        without="""local what, id, record = look(box, own, now)
           if what ~= 'ready' then
             what, id = 'ready', redis.call('LINDEX', P .. 'box:' .. box, 0)
-            record = { queue = queue, band = '1', cost = 1, stalls = 0, attempts = 0, retries = 0, at = 0 }
-            record.body, record.epoch = '', 0
+            record = record_of(id)
           end""",
         found="was started; what may start is",
         size=Size(mailboxes="A", is_pausing=True),
@@ -62,7 +61,7 @@ MUTANTS = {
     ),
     "claim does not charge": Mutant(
         transition="claim",
-        fence="charge(box, record.cost, own, now)",
+        fence="charge(box, cost, own, now)",
         without="",
         found="I8",
         size=Size(mailboxes="A", rate=0.1),
@@ -90,21 +89,21 @@ MUTANTS = {
     ),
     "settle ignores a cancel": Mutant(
         transition="settle",
-        fence="if record[6] then",
+        fence="if record.cancel then",
         without="if false then",
         found="effects are",
         size=Size(mailboxes="A", is_cancelling=True),
     ),
     "settle does not free the mailbox": Mutant(
         transition="settle",
-        fence="reposition(box, limit, now, front)\n    replies[a]",
+        fence="reposition(box, limit, now, op == 'release' or op == 'unstarted')\n    replies[a]",
         without="replies[a]",
         found="I1: A",
     ),
     "a retry gives up its place": Mutant(
         transition="settle",
-        fence="suspend(id, box, 'backoff', now + delay, 0)",
-        without="suspend(id, box, 'backoff', now + delay, 0) redis.call('LREM', P .. 'box:' .. box, 1, id)"
+        fence="suspend(id, record, 'backoff', now + delay, true)",
+        without="suspend(id, record, 'backoff', now + delay, true) redis.call('LREM', P .. 'box:' .. box, 1, id)"
         " redis.call('RPUSH', P .. 'box:' .. box, id)",
         found="A holds ['A2', 'A1'], not ['A1', 'A2']",
         size=Size(mailboxes="A", ends=("ack", "retry")),
@@ -117,56 +116,62 @@ MUTANTS = {
     ),
     "sweep leaves the token": Mutant(
         transition="sweep",
-        fence="redis.call('HDEL', key, 'token')\n        note",
-        without="note",
+        fence="'backoff', 0, 1, nil",
+        without="'backoff', 0, 1, record.token",
         found="its token is",
     ),
     "sweep ignores a cancel": Mutant(
         transition="sweep",
-        fence="if box and record[5] then",
+        fence="if record and record.cancel then",
         without="if false then",
         found="I3: cancelled is 0",
         size=Size(mailboxes="A", is_cancelling=True),
     ),
     "nobody is told of a message that is given up": Mutant(
         transition="sweep",
-        fence="if prepared and not told then",
+        fence="if prepared then",
         without="if false then",
         found="apologies are there for []",
     ),
     "renew keeps what is to be cancelled alive": Mutant(
         transition="renew",
-        fence="if kept[1] == token and not kept[2] then",
-        without="if kept[1] == token then",
+        fence="elseif record.cancel then",
+        without="elseif false then",
         found="heard cancels of []",
         size=Size(mailboxes="A", is_cancelling=True, is_renewing=True),
     ),
     "renew does not compare the token": Mutant(
         transition="renew",
-        fence="if kept[1] == token and not kept[2] then",
-        without="if not kept[2] then",
+        fence="if not record or record.token ~= token then",
+        without="if not record then",
         found="was lost",
         size=Size(mailboxes="A", is_renewing=True),
     ),
     "publish does not know what has ended": Mutant(
         transition="publish",
-        fence="redis.call('EXISTS', P .. 'msg:' .. p.id, P .. 'seen:' .. p.id) > 0",
-        without="redis.call('EXISTS', P .. 'msg:' .. p.id) > 0",
+        fence="if was_seen(p.id, now) then",
+        without="if record_of(p.id) then",
         found="was published twice",
     ),
     "a cancel leaves the mailbox where it was": Mutant(
         transition="cancel",
-        fence="cancel_waiting(id, box, kept[3])\n  reposition(box, limit, now)",
-        without="cancel_waiting(id, box, kept[3])",
+        fence="cancel_waiting(id, record)\n  reposition(record.box, limit, now)",
+        without="cancel_waiting(id, record)",
         found="and the bell rang for []",
         size=Size(mailboxes="A", is_cancelling=True),
     ),
     "resume does not look": Mutant(
         transition="pause",
-        fence="\nreposition(box, limit, now)",
-        without="",
+        fence="\nreposition(box, limit, now)\n",
+        without="\n",
         found="I1: A",
         size=Size(mailboxes="A", is_pausing=True),
+    ),
+    "a body outlives its message": Mutant(
+        transition="settle",
+        fence="{ 'msg', 'body', 'on_dead', 'merged', 'error' }",
+        without="{ 'msg', 'on_dead', 'merged', 'error' }",
+        found="I6: body is kept of",
     ),
     "nobody is told of ready work": Mutant(
         transition="publish",

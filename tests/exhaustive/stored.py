@@ -23,6 +23,9 @@ TOKENS = 7
 NONCE = "no"
 ISSUED = f"{TOKENS + 1}-{NONCE}"
 
+#: Ids that ended in this minute.
+_SEEN = f"seen:{NOW // 60_000}"
+
 Content = list[str]
 
 
@@ -108,7 +111,7 @@ class Stored:
         for name, fields in self.records.items():
             whole = {
                 "at": NOW,
-                "body": "x",
+                "bytes": 1,
                 "box": name[0],
                 "queue": size.queue_of(name),
                 "on_dead": prepared[name],
@@ -127,7 +130,8 @@ class Stored:
         commands += [["RPUSH", f"trash:{number}", *ids] for number, ids in enumerate(self.trash, 1)]
         if self.trash:
             commands.append(["RPUSH", "trash", *(f"{{m}}:trash:{number + 1}" for number in range(len(self.trash)))])
-        commands += [["SET", f"seen:{name}", ""] for name in self.seen]
+        if self.seen:
+            commands.append(["SADD", _SEEN, *sorted(self.seen)])
         commands += [["HSET", f"proc:{name}", *_flat(fields)] for name, fields in self.replies.items()]
         if world.paused - {"*"}:
             commands.append(["SADD", "paused", *sorted(world.paused - {"*"})])
@@ -180,6 +184,7 @@ class Found:
         """
         rung = {queue for queue in size.queues if self.keys.pop(f"bell:{queue}", None) is not None}
         self.keys.pop("procs", None)
+        self._check_nothing_outlives_its_record()
         self._check_apologies(before, after)
         self._check_counts(after, is_claimed=_running(after) > _running(before))
         self._check_policy(after, size)
@@ -194,7 +199,7 @@ class Found:
             timed={name: _left(score) for name, score in self.pop_scores("timed").items()},
             leases={name: _left(score) for name, score in self.pop_scores("leases").items()},
             trash=self._trash(),
-            seen=frozenset(self.pop_all("seen:")),
+            seen=frozenset(self.keys.pop(_SEEN, [])),
             replies=self._replies(after),
         )
         expect(not self.keys, f"the search does not know the keys {sorted(self.keys)}")
@@ -206,6 +211,13 @@ class Found:
     def effects(self) -> list[str]:
         """Take out what handlers' effects wrote."""
         return self.keys.pop("store:l:log", [])
+
+    def _check_nothing_outlives_its_record(self) -> None:
+        ids = {name.removeprefix("msg:") for name in self.keys if name.startswith("msg:")}
+        for of in ("body", "on_dead", "error"):
+            kept = set(self.keys.pop(f"of:{of}"))
+            expect(kept <= ids, f"I6: {of} is kept of {sorted(kept - ids)}, which have no record")
+            expect(of != "body" or kept == ids, f"I6: {sorted(ids - kept)} have no body")
 
     def _check_counts(self, world: World, *, is_claimed: bool) -> None:
         """I3: accepted = waiting + running + done + dead + cancelled."""

@@ -105,6 +105,6 @@ def test_a_kept_message_has_its_end_and_no_token(mailboxes: Mailboxes) -> None:
 
     record = mailboxes.record("m0")
 
-    assert record[b"state"] == b"done"
-    assert int(record[b"ended"]) == mailboxes.now_ms
-    assert not {b"token", b"due", b"on_dead"} & set(record)
+    assert record["state"] == "done"
+    assert int(record["ended"]) == mailboxes.now_ms
+    assert not {"token", "due", "on_dead"} & set(record)

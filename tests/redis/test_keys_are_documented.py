@@ -121,11 +121,11 @@ def test_every_key_and_channel_that_is_documented_exists(witness: Witness) -> No
 def test_every_field_of_a_record_is_documented() -> None:
     scripts = Path(__file__).parents[2] / "okos" / "mailbox" / "lua"
     source = "\n".join(path.read_text(encoding="utf-8") for path in scripts.glob("*.lua"))
-    written = set(re.findall(r"put\('(\w+)'", source))
-    for call in re.findall(r"'HSET', (?:key|P \.\. 'msg:' \.\. [\w.\[\]]+), ([^\n]*)\)", source):
-        written |= set(re.findall(r"(?:^|, )'(\w+)', ", call))
+    written = set(re.findall(r"(\w+) = ", "".join(re.findall(r"local record = \{(.*)\}", source))))
+    for names in re.findall(r"(?m)^ *(?:if .* then )?((?:record\.\w+, )*record\.\w+) = ", source):
+        written |= set(re.findall(r"record\.(\w+)", names))
     record = PAGE.read_text(encoding="utf-8").partition("## The record of a message")[2].partition("\n## ")[0]
     listed = {name for row in re.findall(r"(?m)^\| (`.*?) \|", record) for name in re.findall(r"`(\w+)`", row)}
 
-    assert {"state", "token", "error", "more"} <= written
+    assert {"state", "token", "bytes", "merged"} <= written
     assert sorted(written - listed) == []

@@ -87,9 +87,9 @@ def test_a_message_that_stalls_twice_is_buried_and_told(mailboxes: Mailboxes) ->
     assert stall(mailboxes, "poison") == [("poison", "dead")]
 
     record = mailboxes.record("poison")
-    assert record[b"state"] == b"dead"
-    assert record[b"error"].startswith(b"stalled: ")
-    assert record[b"attempts"] == record[b"stalls"] == b"2"
+    assert record["state"] == "dead"
+    assert mailboxes.error("poison")[0].startswith("stalled: ")
+    assert record["attempts"] == record["stalls"] == "2"
     assert mailboxes.ids() == ["m2"]
     assert mailboxes.ids(queues=["outbox"]) == ["apology"]
     assert (mailboxes.stats().died, mailboxes.stats().stalled) == (1, 2)

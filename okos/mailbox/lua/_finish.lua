@@ -17,12 +17,16 @@ local function trim(history, keep)
   end
 end
 
-local function complete(id, box, expires, keep, now)
-  leave(id, box, expires)
+local function complete(id, record, keep, now)
+  leave(id, record)
   count('done')
   if keep > 0 then
-    redis.call('HSET', P .. 'msg:' .. id, 'state', 'done', 'ended', now)
-    redis.call('HDEL', P .. 'msg:' .. id, 'token', 'due', 'on_dead')
+    record.state, record.ended, record.token, record.due = 'done', now, nil, nil
+    if record.on_dead then
+      redis.call('HDEL', P .. 'on_dead', id)
+      record.on_dead = nil
+    end
+    changed[id] = true
     redis.call('ZADD', P .. 'done', now, id)
     trim('done', keep)
   else
@@ -30,21 +34,25 @@ local function complete(id, box, expires, keep, now)
   end
 end
 
+local function keep_error(id, error, trace)
+  redis.call('HSET', P .. 'error', id, cmsgpack.pack({ error, trace }))
+end
+
 -- Gives a message up. `told` says that the worker's own apology goes with it; else the one prepared at publish does.
-local function bury(id, box, expires, error, trace, told, keep, limit, now)
-  leave(id, box, expires)
+local function bury(id, record, error, trace, told, keep, limit, now)
+  leave(id, record)
   count('died')
-  local key = P .. 'msg:' .. id
-  local prepared = redis.call('HGET', key, 'on_dead')
-  redis.call('HSET', key, 'state', 'dead', 'ended', now, 'error', error, 'trace', trace)
-  redis.call('HDEL', key, 'token', 'due')
+  -- read before the history is trimmed, which may take this very message
+  local prepared = record.on_dead and not told and redis.call('HGET', P .. 'on_dead', id)
+  record.state, record.ended, record.token, record.due = 'dead', now, nil, nil
+  changed[id] = true
+  keep_error(id, error, trace)
   redis.call('ZADD', P .. 'dead', now, id)
   trim('dead', keep)
-  if prepared and not told then
+  if prepared then
     local apology = cmsgpack.unpack(prepared)
-    local epoch = redis.call('HGET', key, 'epoch')
-    if epoch then
-      apology.id = apology.id .. '-' .. epoch
+    if record.epoch then
+      apology.id = apology.id .. '-' .. record.epoch
     end
     publish(apology, limit, now, true)
   end

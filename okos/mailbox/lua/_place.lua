@@ -12,7 +12,6 @@
 -- promote look again and trust neither, so that no transition has to take a mailbox out of where it no longer belongs.
 --
 -- {ns}:box:{mailbox}         list    ids in publish order
--- {ns}:msg:{id}              hash    the record: body, box, queue, band, cost, state, due, token, attempts, …
 -- {ns}:ready:{queue}:{band}  zset    the ring: mailbox -> when it joined; band 0 high, 1 normal, 2 low
 -- {ns}:timed                 zset    mailbox -> instant (ms)
 -- {ns}:bell:{queue}          list    one element when ready work may be unseen; expires, for a lost bell costs seconds only
@@ -20,11 +19,8 @@
 -- {ns}:paused                set     the mailboxes that an operator has paused
 -- {ns}:override              hash    mailbox -> the limits of its own: jobs, rate, burst (MessagePack); an operator's
 local BELL_MS = 15000
--- Before everybody who joined at the tail, and among each other in order.
-local FRONT = -1e13
 
 local rung = {}
-local joined = 0
 
 local function ring_bell(queue)
   if not rung[queue] then
@@ -73,8 +69,8 @@ local function charge(box, cost, limit, now)
 end
 
 -- What the window says: 'ready', id, record, due of what waits before it or nil | 'timed', due | 'full' | 'idle' |
--- 'paused'. `limit` is the mailbox's; with `whole`, the record has its body too.
-local function look(box, limit, now, whole)
+-- 'paused'. `limit` is the mailbox's.
+local function look(box, limit, now)
   if limit.pausing and redis.call('SISMEMBER', P .. 'paused', box) == 1 then
     return 'paused'
   end
@@ -90,33 +86,22 @@ local function look(box, limit, now, whole)
   end
   local soonest, passed_unstarted
   for _, id in ipairs(ids) do
-    local key = P .. 'msg:' .. id
-    local r
-    if whole then
-      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged', 'stalls', 'attempts', 'retries', 'at', 'body', 'epoch', 'more')
-    else
-      r = redis.call('HMGET', key, 'state', 'due', 'queue', 'band', 'cost', 'charged')
-    end
-    local state = r[1]
-    if not state then
+    local record = record_of(id)
+    if not record then
       -- an id without its record cannot be run: drop it rather than hold the mailbox for ever
       redis.call('LREM', list, 1, id)
-      return look(box, limit, now, whole)
+      return look(box, limit, now)
     end
+    local state = record.state
     if state ~= 'running' then
       local started = state == 'backoff'
       if started or not passed_unstarted then
-        local due = tonumber(r[2]) or 0
-        local cost = tonumber(r[5]) or 1
-        if limit.rate > 0 and not r[6] then
-          due = math.max(due, (rate_due(box, cost, limit, now)))
+        local due = record.due or 0
+        if limit.rate > 0 and not record.charged then
+          due = math.max(due, (rate_due(box, record.cost or 1, limit, now)))
         end
         if due <= now then
-          return 'ready', id, {
-            queue = r[3], band = r[4] or '1', cost = cost, charged = r[6], stalls = tonumber(r[7]) or 0,
-            attempts = tonumber(r[8]) or 0, retries = tonumber(r[9]) or 0, at = tonumber(r[10]), body = r[11],
-            epoch = tonumber(r[12]) or 0, more = r[13],
-          }, soonest
+          return 'ready', id, record, soonest
         end
         if not soonest or due < soonest then
           soonest = due
@@ -133,22 +118,12 @@ local function look(box, limit, now, whole)
   return 'full'
 end
 
-local function enring(box, queue, band, now, front)
-  local ring = P .. 'ready:' .. queue .. ':' .. band
-  joined = joined + 1
-  if front then
-    redis.call('ZADD', ring, FRONT + now + joined / 1000, box)
-  else
-    redis.call('ZADD', ring, 'NX', now + joined / 1000, box)
-  end
-end
-
 -- Puts a mailbox where it belongs now, at the tail of its ring or at the front.
 local function reposition(box, limit, now, front)
   limit = limit_of(box, limit)
   local what, which, record, due = look(box, limit, now)
   if what == 'ready' then
-    enring(box, record.queue, record.band, now, front)
+    enring(box, record.queue, record.band or '1', now, front)
     ring_bell(record.queue)
   elseif what == 'timed' then
     due = which
@@ -159,8 +134,7 @@ local function reposition(box, limit, now, front)
     redis.call('ZADD', P .. 'timed', due, box)
     if not first[2] or due < tonumber(first[2]) then
       -- somebody idle must learn of the new earliest instant
-      local id = redis.call('LINDEX', P .. 'box:' .. box, 0)
-      ring_bell(redis.call('HGET', P .. 'msg:' .. id, 'queue'))
+      ring_bell(record_of(redis.call('LINDEX', P .. 'box:' .. box, 0)).queue)
     end
   end
 end

@@ -25,10 +25,11 @@ local function promote(limit, now)
   for _, member in ipairs(delayed) do
     local id = string.sub(member, 17)
     redis.call('ZREM', P .. 'delayed', member)
-    local box = redis.call('HGET', P .. 'msg:' .. id, 'box')
-    if box then
-      redis.call('HSET', P .. 'msg:' .. id, 'state', 'waiting')
-      join_mailbox(id, box, limit, now)
+    local record = record_of(id)
+    if record then
+      record.state = 'waiting'
+      changed[id] = true
+      join_mailbox(id, record.box, limit, now)
     end
   end
   local timed, next_timed = due_of('timed', now)

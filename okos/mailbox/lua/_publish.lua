@@ -1,10 +1,8 @@
 -- Putting a message in, whoever does it: a publisher, an effect of a settle, or the burial of another message.
 --
--- {ns}:seen:{id}           string  the id of a message that has ended, for 60 s: a late repeat is not a second message
 -- {ns}:dedup:{dedup_id}    string  the id that was accepted for it; expires after dedup_ttl
 -- {ns}:delayed             zset    16 digits of publish sequence .. id -> due (ms): outside its mailbox until then
 -- {ns}:expiry              zset    id -> instant (ms) after which a message that still waits is cancelled
--- {ns}:counts              hash    kept for ever: seq, token and how many were accepted, done, died, cancelled, retried, stalled, pruned
 
 -- A publication in ARGV from i on: its fields in this order, then '1' and the publication for when it is buried, or '0'.
 local function read_publication(i)
@@ -34,19 +32,21 @@ local function make_room(p, limit, now)
   if p.on_full == 'drop_oldest' then
     -- what has started keeps its place, so the oldest that has not is within one step behind the window
     for _, id in ipairs(redis.call('LRANGE', list, 0, limit_of(p.box, limit).jobs)) do
-      local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'expires')
-      if kept[1] == 'waiting' then
-        cancel_waiting(id, p.box, kept[2])
+      local record = record_of(id)
+      if record and record.state == 'waiting' then
+        cancel_waiting(id, record)
         return true
       end
     end
   elseif p.on_full == 'coalesce' then
     local id = redis.call('LINDEX', list, -1)
-    local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'actor', 'more')
-    if kept[1] == 'waiting' and kept[2] == p.actor then
-      local more = kept[3] and cmsgpack.unpack(kept[3]) or {}
-      more[#more + 1] = p.body
-      redis.call('HSET', P .. 'msg:' .. id, 'more', cmsgpack.pack(more))
+    local record = record_of(id)
+    if record and record.state == 'waiting' and record.actor == p.actor then
+      local merged = record.merged and cmsgpack.unpack(redis.call('HGET', P .. 'merged', id)) or {}
+      merged[#merged + 1] = p.body
+      redis.call('HSET', P .. 'merged', id, cmsgpack.pack(merged))
+      record.merged, record.bytes = #merged, record.bytes + #p.body
+      changed[id] = true
       return id
     end
   end
@@ -56,7 +56,7 @@ end
 -- Returns 'new' | 'seen' | 'full' | 'merged', and the id that stands for it. An effect was promised already: no backlog
 -- refuses it.
 local function publish(p, limit, now, is_effect)
-  if redis.call('EXISTS', P .. 'msg:' .. p.id, P .. 'seen:' .. p.id) > 0 then
+  if was_seen(p.id, now) then
     return 'seen', p.id
   end
   if p.dedup ~= '' then
@@ -79,45 +79,43 @@ local function publish(p, limit, now, is_effect)
     redis.call('SET', P .. 'dedup:' .. p.dedup, merged or p.id, 'PX', p.dedup_ttl + p.delay)
   end
   if merged then
-    redis.call('SET', P .. 'seen:' .. p.id, '', 'PX', SEEN_MS)
+    forget(p.id)
     return 'merged', merged
   end
-  local record = { 'body', p.body, 'box', p.box, 'queue', p.queue, 'at', now, 'state', 'waiting' }
-  local function put(field, value)
-    record[#record + 1] = field
-    record[#record + 1] = value
+  local record = { box = p.box, queue = p.queue, at = now, state = 'waiting', bytes = #p.body }
+  if p.band ~= '1' then record.band = p.band end
+  if p.cost ~= 1 then record.cost = p.cost end
+  if p.hold > 0 then record.due = now + p.hold end
+  if p.on_full == 'coalesce' then record.actor = p.actor end
+  if p.on_dead then
+    record.on_dead = 1
+    redis.call('HSET', P .. 'on_dead', p.id, cmsgpack.pack(p.on_dead))
   end
-  if p.band ~= '1' then put('band', p.band) end
-  if p.cost ~= 1 then put('cost', p.cost) end
-  if p.hold > 0 then put('due', now + p.hold) end
-  if p.on_full == 'coalesce' then put('actor', p.actor) end
-  if p.on_dead then put('on_dead', cmsgpack.pack(p.on_dead)) end
   if p.expires > 0 then
+    record.expires = 1
     redis.call('ZADD', P .. 'expiry', now + p.delay + p.expires, p.id)
-    put('expires', 1)
   end
-  redis.call('HINCRBY', P .. 'counts', 'accepted', 1)
+  new_record(p.id, record)
+  redis.call('HSET', P .. 'body', p.id, p.body)
+  count('accepted')
   if p.delay > 0 then
     local due = now + p.delay
-    local seq = string.format('%016d', redis.call('HINCRBY', P .. 'counts', 'seq', 1))
-    record[10] = 'delayed'
-    put('seq', seq)
-    redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
+    record.state = 'delayed'
+    record.seq = string.format('%016d', redis.call('HINCRBY', P .. 'counts', 'seq', 1))
     local first = redis.call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-    redis.call('ZADD', P .. 'delayed', due, seq .. p.id)
+    redis.call('ZADD', P .. 'delayed', due, record.seq .. p.id)
     if not first[2] or due < tonumber(first[2]) then
       ring_bell(p.queue)
     end
-  else
-    redis.call('HSET', P .. 'msg:' .. p.id, unpack(record))
-    local length = redis.call('RPUSH', P .. 'box:' .. p.box, p.id)
-    if length == 1 and p.hold == 0 and limit.rate == 0 and not limit.pausing and not limit.overriding then
-      -- alone and free to start: no need to look
-      enring(p.box, p.queue, p.band, now)
-      ring_bell(p.queue)
-    elseif dropped or length <= limit_of(p.box, limit).jobs then
-      reposition(p.box, limit, now)
-    end
+    return 'new', p.id
+  end
+  local length = redis.call('RPUSH', P .. 'box:' .. p.box, p.id)
+  if length == 1 and p.hold == 0 and limit.rate == 0 and not limit.pausing and not limit.overriding then
+    -- alone and free to start: no need to look
+    enring(p.box, p.queue, p.band, now)
+    ring_bell(p.queue)
+  elseif dropped or length <= limit_of(p.box, limit).jobs then
+    reposition(p.box, limit, now)
   end
   return 'new', p.id
 end

@@ -1,4 +1,4 @@
--- uses: time clock place end
+-- uses: time clock record place end
 -- Cancels one message. One that waits is gone at once; one that runs is flagged: its process stops it, and it ends as
 -- cancelled whatever it comes to.
 --
@@ -7,20 +7,20 @@
 -- Returns  'cancelled' | 'flagged' | 'ended' (it had ended, or was never there)
 local now, limit = clock()
 local id = ARGV[1]
-local kept = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'box', 'expires', 'seq')
-local state, box = kept[1], kept[2]
+local record = record_of(id)
+local state = record and record.state
+local outcome = 'cancelled'
 if state == 'running' then
   flag(id, ARGV[2], now)
-  return 'flagged'
-end
-if state == 'delayed' then
-  redis.call('ZREM', P .. 'delayed', kept[4] .. id)
-  cancel_waiting(id, box, kept[3])
-elseif (state == 'waiting' or state == 'backoff') and redis.call('LREM', P .. 'box:' .. box, 1, id) > 0 then
-  cancel_waiting(id, box, kept[3])
-  reposition(box, limit, now)
+  outcome = 'flagged'
+elseif state == 'delayed' then
+  redis.call('ZREM', P .. 'delayed', record.seq .. id)
+  cancel_waiting(id, record)
+elseif (state == 'waiting' or state == 'backoff') and redis.call('LREM', P .. 'box:' .. record.box, 1, id) > 0 then
+  cancel_waiting(id, record)
+  reposition(record.box, limit, now)
 else
-  return 'ended'
+  outcome = 'ended'
 end
-flush()
-return 'cancelled'
+flush(now)
+return outcome

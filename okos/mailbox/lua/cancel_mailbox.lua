@@ -1,4 +1,4 @@
--- uses: time clock place end
+-- uses: time clock record place end
 -- Cancels everything in a mailbox; what is delayed is not in it and stays.
 --
 -- KEYS[1]  namespace prefix
@@ -6,5 +6,5 @@
 -- Returns  {waiting ones cancelled, running ones flagged}
 local now, limit = clock()
 local cancelled, flagged = supersede(ARGV[1], limit, ARGV[2], now)
-flush()
+flush(now)
 return { cancelled, flagged }

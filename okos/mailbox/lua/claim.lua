@@ -1,4 +1,4 @@
--- uses: time clock place end publish promote
+-- uses: time clock record place end publish promote
 -- Starts up to n messages, each the next of its mailbox, for one worker process. Repeated with the same sequence
 -- (the reply was lost) it returns what it had started.
 --
@@ -6,7 +6,8 @@
 -- ARGV     process id, sequence, n, most body bytes, lease (ms), 64 random bits, may hold a suspect (0|1),
 --          max_stalls, number of queues, queue…
 -- Returns  {ms until the next due moment | -1, ready work is left (0|1),
---           {{id, token, body, mailbox, attempts, retries, stalls, ms since published, suspect (0|1), epoch, {body merged into it …}} …}}
+--           {{id, token, body, mailbox, ms since published, attempts, and if any of these is not 0: retries, stalls,
+--             suspect (0|1), epoch, {body merged into it …}} …}}
 --
 -- {ns}:proc:{process}  hash  claim, claimed: sequence and ids of its last claim; settle, settled: of its last settle;
 --                            what it says of itself (renew). Expires a few leases after its last sign.
@@ -28,27 +29,48 @@ local function suspect(stalls)
   return stalls > 0 and stalls >= max_stalls - 1
 end
 
-local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
-if kept[1] == seq then
-  local items = {}
-  for _, pair in ipairs(cmsgpack.unpack(kept[2])) do
-    local r = redis.call('HMGET', P .. 'msg:' .. pair[1], 'token', 'body', 'box', 'attempts', 'retries', 'stalls', 'at', 'epoch', 'more', 'cancel')
-    if r[1] == pair[2] then
-      local stalls = tonumber(r[6]) or 0
-      if not r[10] then
-        -- the claimer counts the lease from when it asked again
-        redis.call('ZADD', P .. 'leases', now + lease, pair[1])
-      end
-      items[#items + 1] = {
-        pair[1], r[1], r[2], r[3], tonumber(r[4]), tonumber(r[5]) or 0, stalls, now - tonumber(r[7]), suspect(stalls) and 1 or 0,
-        tonumber(r[8]) or 0, r[9] and cmsgpack.unpack(r[9]) or {},
-      }
+-- A started message as its claimer is told of it; its body comes with the others'.
+local function describe(id, record)
+  local item = { id, record.token, '', record.box, now - record.at, record.attempts }
+  if record.retries or record.stalls or record.epoch or record.merged then
+    local stalls = record.stalls or 0
+    item[7], item[8], item[9], item[10] = record.retries or 0, stalls, suspect(stalls) and 1 or 0, record.epoch or 0
+    item[11] = record.merged and cmsgpack.unpack(redis.call('HGET', P .. 'merged', id)) or {}
+  end
+  return item
+end
+
+local function with_bodies(items, ids)
+  if #ids > 0 then
+    for i, body in ipairs(redis.call('HMGET', P .. 'body', unpack(ids))) do
+      items[i][3] = body
     end
   end
-  return { 0, 1, items }
+  return items
+end
+
+local kept = redis.call('HMGET', P .. 'proc:' .. proc, 'claim', 'claimed')
+if kept[1] == seq then
+  local items, ids = {}, {}
+  local claimed = cmsgpack.unpack(kept[2])
+  for i = 1, #claimed, 2 do
+    local id, token = claimed[i], claimed[i + 1]
+    local record = record_of(id)
+    if record and record.token == token then
+      if not record.cancel then
+        -- the claimer counts the lease from when it asked again
+        lease_until(id, now + lease)
+      end
+      ids[#ids + 1] = id
+      items[#ids] = describe(id, record)
+    end
+  end
+  flush(now)
+  return { 0, 1, with_bodies(items, ids) }
 end
 
 local due = promote(limit, now)
+write_rings()
 
 local size, total = {}, 0
 for q, queue in ipairs(queues) do
@@ -59,6 +81,7 @@ for q, queue in ipairs(queues) do
   end
 end
 if total == 0 or limit.paused then
+  flush(now)
   return { due, 0, {} }
 end
 
@@ -87,77 +110,102 @@ if limit.all_rate > 0 then
   all = { level = math.max(0, (tonumber(level[1]) or 0) - leaked) }
 end
 
-local items, claimed, leases, passed_over, bytes, looks = {}, {}, {}, {}, 0, 0
-local most_looks = n * 2 + 64
-while #items < n and bytes < most_bytes and total > 0 and looks < most_looks do
-  looks = looks + 1
-  local q, band = next_ring()
-  local queue = queues[q]
-  local box = redis.call('ZPOPMIN', P .. 'ready:' .. queue .. ':' .. band)[1]
+-- Mailboxes taken from a ring and not looked at yet, with their scores; those that are left go back where they were.
+local taken = {}
+
+local function next_box(q, band)
+  local ring = P .. 'ready:' .. queues[q] .. ':' .. band
+  local hand = taken[ring]
+  if not hand or hand.at > #hand then
+    hand = redis.call('ZPOPMIN', ring, math.min(size[q][band], n))
+    hand.at = 1
+    taken[ring] = hand
+  end
+  local box = hand[hand.at]
+  hand.at = hand.at + 2
   size[q][band] = size[q][band] - 1
   total = total - 1
-  local own = limit_of(box, limit)
-  local what, id, record = look(box, own, now, true)
-  if what == 'timed' then
-    redis.call('ZADD', P .. 'timed', id, box)
-  elseif what == 'ready' and (record.queue ~= queue or record.band ~= tostring(band)) then
-    enring(box, record.queue, record.band, now)
-    ring_bell(record.queue)
-  elseif what == 'ready' and suspect(record.stalls) and not may_suspect then
-    -- one suspect a process: if it dies, only the guilty one is buried
-    passed_over[#passed_over + 1] = { box, record.queue, record.band }
-  elseif what == 'ready' and all and not record.charged and all.level + math.min(record.cost, limit.all_burst) > limit.all_burst + 1e-9 then
-    -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
-    enring(box, record.queue, record.band, now, true)
-    local over = all.level + math.min(record.cost, limit.all_burst) - limit.all_burst
-    local wait = math.ceil(over * 1000 / limit.all_rate)
-    due = due >= 0 and math.min(due, wait) or wait
-    total = 0
-    break
-  elseif what == 'ready' then
-    if suspect(record.stalls) then
-      may_suspect = false
-    end
-    if (own.rate > 0 or all) and not record.charged then
-      -- once a message, whatever becomes of it
-      if own.rate > 0 then
-        charge(box, record.cost, own, now)
-      end
-      if all then
-        all.level = all.level + record.cost
-      end
-      redis.call('HSET', P .. 'msg:' .. id, 'charged', record.cost)
-    end
-    turn = turn + 1
-    local token = turn .. '-' .. nonce
-    local attempts = record.attempts + 1
-    redis.call('HSET', P .. 'msg:' .. id, 'state', 'running', 'token', token, 'proc', proc, 'attempts', attempts)
-    leases[#leases + 1] = now + lease
-    leases[#leases + 1] = id
-    claimed[#claimed + 1] = { id, token }
-    items[#items + 1] = {
-      id, token, record.body, box, attempts, record.retries, record.stalls, now - record.at, suspect(record.stalls) and 1 or 0,
-      record.epoch, record.more and cmsgpack.unpack(record.more) or {},
-    }
-    bytes = bytes + #record.body
-    if own.jobs > 1 then
-      reposition(box, limit, now)
+  return box
+end
+
+local function put_back()
+  for ring, hand in pairs(taken) do
+    for i = hand.at, #hand, 2 do
+      redis.call('ZADD', ring, hand[i + 1], hand[i])
     end
   end
 end
 
+local items, ids, claimed, passed_over, bytes, looks = {}, {}, {}, {}, 0, 0
+local most_looks = n * 2 + 64
+while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
+  looks = looks + 1
+  local q, band = next_ring()
+  local queue = queues[q]
+  local box = next_box(q, band)
+  local own = limit_of(box, limit)
+  local what, id, record = look(box, own, now)
+  if what == 'timed' then
+    redis.call('ZADD', P .. 'timed', id, box)
+  elseif what == 'ready' then
+    local its_band, cost = record.band or '1', record.cost or 1
+    local over = all and not record.charged and all.level + math.min(cost, limit.all_burst) - limit.all_burst or 0
+    if record.queue ~= queue or its_band ~= tostring(band) then
+      enring(box, record.queue, its_band, now)
+      ring_bell(record.queue)
+    elseif suspect(record.stalls or 0) and not may_suspect then
+      -- one suspect a process: if it dies, only the guilty one is buried
+      passed_over[#passed_over + 1] = { box, record.queue, its_band }
+    elseif over > 1e-9 then
+      -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
+      enring(box, record.queue, its_band, now, true)
+      local wait = math.ceil(over * 1000 / limit.all_rate)
+      due = due >= 0 and math.min(due, wait) or wait
+      total = 0
+      break
+    else
+      if suspect(record.stalls or 0) then
+        may_suspect = false
+      end
+      if (own.rate > 0 or all) and not record.charged then
+        -- once a message, whatever becomes of it
+        if own.rate > 0 then
+          charge(box, cost, own, now)
+        end
+        if all then
+          all.level = all.level + cost
+        end
+        record.charged = cost
+      end
+      turn = turn + 1
+      record.state, record.token, record.proc = 'running', turn .. '-' .. nonce, proc
+      record.attempts = (record.attempts or 0) + 1
+      changed[id] = true
+      lease_until(id, now + lease)
+      ids[#ids + 1] = id
+      items[#ids] = describe(id, record)
+      claimed[#claimed + 1] = id
+      claimed[#claimed + 1] = record.token
+      bytes = bytes + record.bytes
+      if own.jobs > 1 then
+        reposition(box, limit, now)
+      end
+    end
+  end
+end
+
+put_back()
 for _, which in ipairs(passed_over) do
   enring(which[1], which[2], which[3], now)
 end
-if #items < n then
-  redis.call('HINCRBY', P .. 'counts', 'token', #items - n)
+if #ids < n then
+  redis.call('HINCRBY', P .. 'counts', 'token', #ids - n)
 end
-if all and #items > 0 then
+if all and #ids > 0 then
   redis.call('HSET', P .. 'rate', 'level', string.format('%.9g', all.level), 'at', now)
   redis.call('PEXPIRE', P .. 'rate', math.ceil(all.level * 1000 / limit.all_rate) + 1000)
 end
-if #items > 0 then
-  redis.call('ZADD', P .. 'leases', unpack(leases))
+if #ids > 0 then
   if redis.call('HSET', P .. 'proc:' .. proc, 'claim', seq, 'claimed', cmsgpack.pack(claimed)) > 0 then
     redis.call('PEXPIRE', P .. 'proc:' .. proc, PROC_MS)
   end
@@ -172,4 +220,5 @@ if #items > 0 then
     ring_bell(queues[1])
   end
 end
-return { due, total > 0 and 1 or 0, items }
+flush(now)
+return { due, total > 0 and 1 or 0, with_bodies(items, ids) }

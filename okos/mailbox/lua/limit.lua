@@ -1,4 +1,4 @@
--- uses: time clock place
+-- uses: time clock record place
 -- Writes limits that every transition reads from its next call on: everybody's, or one mailbox's own.
 --
 -- KEYS[1]  namespace prefix
@@ -36,4 +36,5 @@ else
 end
 limit.overriding = 1
 reposition(box, limit, now)
+flush(now)
 return 1

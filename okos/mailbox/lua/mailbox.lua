@@ -1,4 +1,4 @@
--- uses: time clock place
+-- uses: time clock record place
 -- Shows a mailbox: where it is, and what is in it.
 --
 -- KEYS[1]  namespace prefix
@@ -11,10 +11,12 @@ local own = limit_of(box, limit)
 local place, which = look(box, own, now)
 local items = {}
 for i, id in ipairs(redis.call('LRANGE', P .. 'box:' .. box, ARGV[2], ARGV[3])) do
-  local r = redis.call('HMGET', P .. 'msg:' .. id, 'state', 'body', 'attempts', 'retries', 'stalls', 'at', 'due', 'error')
+  local record = record_of(id) or {}
+  local failure = redis.call('HGET', P .. 'error', id)
   items[i] = {
-    id, r[1], r[2], tonumber(r[3]) or 0, tonumber(r[4]) or 0, tonumber(r[5]) or 0, now - (tonumber(r[6]) or now),
-    math.max(0, (tonumber(r[7]) or 0) - now), r[8] or '',
+    id, record.state or '', redis.call('HGET', P .. 'body', id) or '', record.attempts or 0, record.retries or 0,
+    record.stalls or 0, now - (record.at or now), math.max(0, (record.due or 0) - now),
+    failure and cmsgpack.unpack(failure)[1] or '',
   }
 end
 return {

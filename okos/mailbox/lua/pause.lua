@@ -1,4 +1,4 @@
--- uses: time clock place
+-- uses: time clock record place
 -- Stops a mailbox, or all: what runs goes on, nothing starts. Or lets it go on.
 --
 -- KEYS[1]  namespace prefix
@@ -16,9 +16,10 @@ if pausing then
   redis.call('HSET', P .. 'engine', 'pausing', 1)
   return redis.call('SADD', P .. 'paused', box)
 end
-local changed = redis.call('SREM', P .. 'paused', box)
+local was_paused = redis.call('SREM', P .. 'paused', box)
 if redis.call('EXISTS', P .. 'paused') == 0 then
   redis.call('HDEL', P .. 'engine', 'pausing')
 end
 reposition(box, limit, now)
-return changed
+flush(now)
+return was_paused

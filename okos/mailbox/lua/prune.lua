@@ -1,4 +1,4 @@
--- uses: time clock place end publish finish prune
+-- uses: time clock record place end publish finish prune
 -- Deletes completed messages and dead letters that are older than they are kept for; a bounded number a call.
 --
 -- KEYS[1]  namespace prefix
@@ -9,5 +9,5 @@ local removed = {
   age_out('done', tonumber(ARGV[1]), tonumber(ARGV[3]), now),
   age_out('dead', tonumber(ARGV[2]), tonumber(ARGV[3]), now),
 }
-flush()
+flush(now)
 return removed

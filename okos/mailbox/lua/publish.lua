@@ -1,4 +1,4 @@
--- uses: time clock place end publish
+-- uses: time clock record place end publish
 -- Accepts one message, once: by its id and by its dedup id.
 --
 -- KEYS[1]  namespace prefix
@@ -6,5 +6,5 @@
 -- Returns  {'new' | 'seen' | 'full' | 'merged', the id that stands for it}
 local now, limit = clock()
 local outcome, id = publish(read_publication(1), limit, now, false)
-flush()
+flush(now)
 return { outcome, id }

@@ -1,4 +1,4 @@
--- uses: time clock
+-- uses: time clock record
 -- A worker process's heartbeat: extends the leases of the tokens that it holds and says that the process lives.
 --
 -- KEYS[1]  namespace prefix
@@ -13,17 +13,18 @@ local now = clock()
 local lost, cancelled = {}, {}
 for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  local kept = redis.call('HMGET', P .. 'msg:' .. id, 'token', 'cancel')
-  if kept[1] == token and not kept[2] then
-    redis.call('ZADD', P .. 'leases', now + lease, id)
-  elseif kept[1] == token then
+  local record = record_of(id)
+  if not record or record.token ~= token then
+    lost[#lost + 1] = id
+  elseif record.cancel then
     cancelled[#cancelled + 1] = id
   else
-    lost[#lost + 1] = id
+    lease_until(id, now + lease)
   end
 end
 redis.call('HSET', P .. 'engine', 'lease', ARGV[2])
 redis.call('ZADD', P .. 'procs', now, proc)
 redis.call('HSET', P .. 'proc:' .. proc, 'self', ARGV[3])
 redis.call('PEXPIRE', P .. 'proc:' .. proc, lease * 4 + 60000)
+flush(now)
 return { redis.call('EXISTS', P .. 'sweeper'), lost, cancelled }

@@ -1,15 +1,20 @@
--- uses:
+-- uses: time clock record
 -- Replaces the body of a message that has never started.
 --
 -- KEYS[1]  namespace prefix
 -- ARGV     id, body
 -- Returns  1 if it was replaced; 0: it has started, has ended, or was never there
-local kept = redis.call('HMGET', P .. 'msg:' .. ARGV[1], 'state', 'attempts', 'box')
-if (kept[1] ~= 'waiting' and kept[1] ~= 'delayed') or (tonumber(kept[2]) or 0) > 0 then
+local now = clock()
+local id, body = ARGV[1], ARGV[2]
+local record = record_of(id)
+if not record or (record.state ~= 'waiting' and record.state ~= 'delayed') or (record.attempts or 0) > 0 then
   return 0
 end
-if kept[1] == 'waiting' and not redis.call('LPOS', P .. 'box:' .. kept[3], ARGV[1]) then
+if record.state == 'waiting' and not redis.call('LPOS', P .. 'box:' .. record.box, id) then
   return 0 -- its mailbox was cancelled whole
 end
-redis.call('HSET', P .. 'msg:' .. ARGV[1], 'body', ARGV[2])
+record.bytes = record.bytes + #body - redis.call('HSTRLEN', P .. 'body', id)
+changed[id] = true
+redis.call('HSET', P .. 'body', id, body)
+flush(now)
 return 1

@@ -1,9 +1,10 @@
--- uses: time clock place end publish finish
+-- uses: time clock record place end publish finish
 -- Ends attempts: what a handler wants done is written here, in the same step that frees its mailbox, or not at all.
 -- Only the live token of an attempt changes anything. Repeated with the same sequence it returns its first reply.
 --
 -- KEYS[1]  namespace prefix
 -- ARGV     process id, sequence, keep of done, keep of dead, number of attempts, then for each:
+--          id, token, 'done' (acknowledged, and nothing else to write), or
 --          id, token, 'ack' | 'retry' | 'dead' | 'release' | 'unstarted' | 'defer', delay (ms), real cost | '',
 --          error, traceback, number of effects, then for each effect:
 --            'publish', publication | 'append', name, value, keep, ttl (ms) | 'put', name, value, ttl (ms) | 'delete', name
@@ -20,7 +21,7 @@ end
 
 local now, limit = clock()
 
--- Reads the effects from ARGV, all of them, before anything is written.
+-- Reads the effects of one attempt from ARGV.
 local function read_effects(number)
   local effects = {}
   for e = 1, number do
@@ -61,65 +62,74 @@ local function write(effects)
   end
 end
 
-local function suspend(id, box, state, due, attempts)
-  redis.call('HSET', P .. 'msg:' .. id, 'state', state, 'due', due)
-  redis.call('HDEL', P .. 'msg:' .. id, 'token')
+-- Takes a message back from its attempt; one that does not count is given back.
+local function suspend(id, record, state, due, counts)
+  record.state, record.due, record.token = state, due, nil
+  record.started = state == 'backoff' and 1 or record.started
+  if not counts then
+    record.attempts = record.attempts - 1
+  end
+  changed[id] = true
   unlease(id)
-  if attempts ~= 0 then
-    redis.call('HINCRBY', P .. 'msg:' .. id, 'attempts', attempts)
+end
+
+-- All that is asked is read before anything is written: what cannot be read changes nothing.
+local starts, effects = {}, {}
+for a = 1, n do
+  starts[a] = i
+  if ARGV[i + 2] == 'done' then
+    i = i + 3
+  else
+    i = i + 8
+    effects[a] = read_effects(tonumber(ARGV[i - 1]))
   end
 end
 
 local replies = {}
-for a = 1, n do
-  local id, token, op = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local delay, real_cost = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])
-  local error, trace, number = ARGV[i + 5], ARGV[i + 6], tonumber(ARGV[i + 7])
-  i = i + 8
-  local effects = read_effects(number)
-  local key = P .. 'msg:' .. id
-  local record = redis.call('HMGET', key, 'token', 'box', 'expires', 'charged', 'started', 'cancel')
-  if record[1] ~= token then
+for a, start in ipairs(starts) do
+  local id, token, op = ARGV[start], ARGV[start + 1], ARGV[start + 2]
+  local delay, real_cost = tonumber(ARGV[start + 3]), tonumber(ARGV[start + 4])
+  local record = record_of(id)
+  if not record or record.token ~= token then
     replies[a] = 'lost'
   else
-    local box, expires = record[2], record[3]
-    local front = false
-    local own = limit_of(box, limit)
-    if real_cost and record[4] and own.rate > 0 then
-      charge(box, real_cost - tonumber(record[4]), own, now)
-      redis.call('HSET', key, 'charged', real_cost)
+    local box = record.box
+    if op ~= 'done' and real_cost and record.charged then
+      local own = limit_of(box, limit)
+      if own.rate > 0 then
+        charge(box, real_cost - record.charged, own, now)
+        record.charged = real_cost
+      end
     end
-    if record[6] then
+    if record.cancel then
       -- flagged: however the attempt ended, nothing of it is written
-      cancel_waiting(id, box, expires)
+      cancel_waiting(id, record)
+    elseif op == 'done' then
+      complete(id, record, keep_done, now)
     elseif op == 'ack' then
-      complete(id, box, expires, keep_done, now)
-      write(effects)
+      complete(id, record, keep_done, now)
+      write(effects[a])
     elseif op == 'dead' then
-      bury(id, box, expires, error, trace, #effects > 0, keep_dead, limit, now)
-      write(effects)
+      bury(id, record, ARGV[start + 5], ARGV[start + 6], #effects[a] > 0, keep_dead, limit, now)
+      write(effects[a])
     elseif op == 'retry' then
-      suspend(id, box, 'backoff', now + delay, 0)
-      redis.call('HSET', key, 'error', error, 'trace', trace, 'started', 1)
-      redis.call('HINCRBY', key, 'retries', 1)
+      suspend(id, record, 'backoff', now + delay, true)
+      record.retries = (record.retries or 0) + 1
+      keep_error(id, ARGV[start + 5], ARGV[start + 6])
       count('retried')
     elseif op == 'defer' then
-      suspend(id, box, 'backoff', now + delay, -1)
-      redis.call('HSET', key, 'started', 1)
+      suspend(id, record, 'backoff', now + delay)
     elseif op == 'release' then
-      suspend(id, box, 'backoff', 0, -1)
-      redis.call('HSET', key, 'started', 1)
-      front = true
+      suspend(id, record, 'backoff', 0)
     else
-      suspend(id, box, record[5] and 'backoff' or 'waiting', 0, -1)
-      front = true
+      suspend(id, record, record.started and 'backoff' or 'waiting', 0)
     end
-    reposition(box, limit, now, front)
-    replies[a] = record[6] and 'cancelled' or 'ok'
+    reposition(box, limit, now, op == 'release' or op == 'unstarted')
+    replies[a] = record.cancel and 'cancelled' or 'ok'
   end
 end
 
-flush()
+flush(now)
 if redis.call('HSET', P .. 'proc:' .. proc, 'settle', seq, 'settled', cmsgpack.pack(replies)) > 0 then
   redis.call('PEXPIRE', P .. 'proc:' .. proc, 600000)
 end

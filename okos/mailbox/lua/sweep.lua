@@ -1,4 +1,4 @@
--- uses: time clock place end publish finish promote prune
+-- uses: time clock record place end publish finish promote prune
 -- Finds what nobody looks after any more: attempts whose lease ran out, messages past their expiry, processes that are
 -- gone, history past its age; and brings back what is due. Bounded: what is left is for the next sweep.
 --
@@ -30,53 +30,50 @@ end
 
 if now >= limit.grace then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, MOST)) do
-    local key = P .. 'msg:' .. id
-    local record = redis.call('HMGET', key, 'box', 'expires', 'proc', 'state', 'cancel')
-    local box = record[1]
+    local record = record_of(id)
     unlease(id)
-    if box and record[5] then
-      cancel_waiting(id, box, record[2])
-      reposition(box, limit, now)
-    elseif box and record[4] == 'running' then
+    if record and record.cancel then
+      cancel_waiting(id, record)
+      reposition(record.box, limit, now)
+    elseif record and record.state == 'running' then
       count('stalled')
-      local stalls = redis.call('HINCRBY', key, 'stalls', 1)
+      local stalls = (record.stalls or 0) + 1
+      local verdict = 'stalled'
+      record.stalls = stalls
       if stalls >= max_stalls then
-        bury(id, box, record[2], 'stalled: the worker process ended ' .. stalls .. ' times while running it', '', false, keep_dead, limit, now)
-        note(stalled, id, box, record[3], 'dead')
+        verdict = 'dead'
+        bury(id, record, 'stalled: the worker process ended ' .. stalls .. ' times while running it', '', false, keep_dead, limit, now)
       else
-        redis.call('HSET', key, 'state', 'backoff', 'due', 0, 'started', 1)
-        redis.call('HDEL', key, 'token')
-        note(stalled, id, box, record[3], 'stalled')
+        record.state, record.due, record.started, record.token = 'backoff', 0, 1, nil
+        changed[id] = true
       end
-      reposition(box, limit, now, true)
+      note(stalled, id, record.box, record.proc, verdict)
+      reposition(record.box, limit, now, true)
     end
   end
 end
 
 promote(limit, now)
 
+local left = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIMIT', 0, MOST)) do
-  local record = redis.call('HMGET', P .. 'msg:' .. id, 'box', 'state', 'seq', 'queue', 'band')
-  local box, state = record[1], record[2]
-  if not box or state == 'done' or state == 'dead' then
+  local record = record_of(id)
+  local state = record and record.state
+  if not record or state == 'done' or state == 'dead' then
     redis.call('ZREM', P .. 'expiry', id)
   elseif state == 'running' then
     redis.call('ZADD', P .. 'expiry', now + lease, id)
   else
-    local here = true
+    local box, here = record.box, true
     if state == 'delayed' then
-      redis.call('ZREM', P .. 'delayed', record[3] .. id)
+      redis.call('ZREM', P .. 'delayed', record.seq .. id)
     else
       -- not there: its mailbox was cancelled whole, and it is counted already
       here = redis.call('LREM', P .. 'box:' .. box, 1, id) > 0
     end
     if here then
-      cancel_waiting(id, box, true)
-      if redis.call('EXISTS', P .. 'box:' .. box) == 0 then
-        -- its queue may be one that nobody will ever claim for (the outbox of a client that has left)
-        redis.call('ZREM', P .. 'ready:' .. record[4] .. ':' .. (record[5] or '1'), box)
-      end
-      reposition(box, limit, now)
+      cancel_waiting(id, record)
+      left[box] = record
       note(expired, id, box)
     else
       redis.call('ZREM', P .. 'expiry', id)
@@ -84,11 +81,21 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIM
   end
 end
 
+for box, record in pairs(left) do
+  if redis.call('EXISTS', P .. 'box:' .. box) == 0 then
+    -- its queue may be one that nobody will ever claim for (the outbox of a client that has left)
+    redis.call('ZREM', P .. 'ready:' .. record.queue .. ':' .. (record.band or '1'), box)
+  else
+    reposition(box, limit, now)
+  end
+end
+
 -- what was cancelled whole: its records go a few at a time, from the oldest list on
 local trash = redis.call('LINDEX', P .. 'trash', 0)
 if trash then
   for _, id in ipairs(redis.call('LPOP', trash, MOST * 4) or {}) do
-    if redis.call('HGET', P .. 'msg:' .. id, 'expires') then
+    local record = record_of(id)
+    if record and record.expires then
       redis.call('ZREM', P .. 'expiry', id)
     end
     forget(id)
@@ -105,5 +112,6 @@ end
 age_out('done', done_age, MOST, now)
 age_out('dead', dead_age, MOST, now)
 
-flush()
+redis.call('UNLINK', seen_bucket(now, 2), seen_bucket(now, 3))
+flush(now)
 return { 1, stalled, expired }

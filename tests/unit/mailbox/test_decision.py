@@ -29,7 +29,7 @@ def a_delivery() -> Delivery:
 @pytest.mark.parametrize(
     ("decision", "expected"),
     [
-        (Ack(), ["ack", 0, "", b"", b"", 0]),
+        (Ack(), ["done"]),
         (Ack(cost=2.5), ["ack", 0, 2.5, b"", b"", 0]),
         (Retry(500, "boom", "line 1"), ["retry", 500, "", b"boom", b"line 1", 0]),
         (Dead("boom", "line 1"), ["dead", 0, "", b"boom", b"line 1", 0]),
