@@ -31,6 +31,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
@@ -43,6 +44,8 @@ DEFAULT_CONFIG = Path("config/okos.toml")
 OPENAI_URL = "https://api.openai.com/v1"
 
 _FALLBACKS = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}
+# What is never shown, be it wrong or right.
+_SECRET = {"api_key", "base_url", "redis_url", "api_hash", "bot_token"}
 _KINDS: Mapping[str, Mapping[str, int]] = {
     "text": {"priority": 0, "cost": 1},
     "photo": {"priority": 0, "cost": 3},
@@ -132,6 +135,60 @@ class Memory(_Section):
     ttl_s: int = Field(default=2_592_000, ge=1)
 
 
+class Telegram(_Section):
+    """The bot, and the application that it is signed in as; without a token there is no gateway."""
+
+    api_id: int | None = Field(default=None, ge=1)
+    api_hash: SecretStr | None = None
+    bot_token: SecretStr | None = None
+    dc_address: str | None = None
+    dc_public_key: Path | None = None
+    groups: Literal["addressed", "all"] = "addressed"
+    edits: Literal["waiting", "ignore"] = "waiting"
+    album_ms: int = Field(default=1_000, ge=0, le=60_000)
+    buffer: int = Field(default=1_000, ge=1)
+
+    @field_validator("bot_token")
+    @classmethod
+    def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[1-9][0-9]{0,18}:[\w-]+", value.get_secret_value()):
+            raise ValueError("should be as BotFather gives it: a number, a colon, and letters and digits")
+        return value
+
+    @field_validator("dc_address")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r".+:[0-9]{1,5}", value):
+            raise ValueError("should be host:port")
+        return value
+
+    @field_validator("dc_public_key")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def bot_id(self) -> int | None:
+        """The bot's number, which its token begins with; None without a token."""
+        return None if self.bot_token is None else int(self.bot_token.get_secret_value().partition(":")[0])
+
+
+class Access(_Section):
+    """Who may talk to the bot, by the numbers that Telegram gives to users and groups; empty: everybody."""
+
+    users: tuple[int, ...] = ()
+    admins: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+
+    @field_validator("users", "admins", "groups", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """Take a number alone, and numbers with commas between, as they are written in a variable."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return (value,) if isinstance(value, int) else value
+
+
 class Schedule(_Section):
     """How often the scheduler sends the maintenance messages."""
 
@@ -180,6 +237,8 @@ class Settings(BaseSettings):
     model: Model = Model()
     memory: Memory = Memory()
     schedule: Schedule = Schedule()
+    telegram: Telegram = Telegram()
+    access: Access = Access()
 
     @classmethod
     def settings_customise_sources(
@@ -234,6 +293,15 @@ class Settings(BaseSettings):
         return self.kinds.get(name, Kind())
 
 
+class _Environment(EnvSettingsSource):
+    """The variables, a list among them as JSON or as it is written by hand: 7, or 7,8."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # Any: pydantic-settings' own
+        if field.annotation == tuple[int, ...] and not value.lstrip().startswith("["):
+            return value
+        return super().decode_complex_value(field_name, field, value)
+
+
 def load_settings(**given: Any) -> Settings:  # Any: each value is checked against its field
     """Gather the settings of this machine.
 
@@ -248,7 +316,7 @@ def load_settings(**given: Any) -> Settings:  # Any: each value is checked again
     fallback = {field: os.environ[name] for name, field in _FALLBACKS.items() if os.environ.get(name)}
     given = {name: value for name, value in given.items() if value is not None}
     try:
-        environment = EnvSettingsSource(Settings)()
+        environment = _Environment(Settings)()
     except UnreadableVariable as error:
         _, section, _ = f'{error}"section"'.split('"', maxsplit=2)
         raise SettingsError(
@@ -341,6 +409,8 @@ def _plain(value: object) -> object:
         return {name: _plain(part) for name in type(value).model_fields if (part := getattr(value, name)) is not None}
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, Path):
+        return str(value)
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
@@ -356,7 +426,7 @@ def _explain(errors: list[ErrorDetails], config: Path | None, file: Mapping[str,
         text = first["msg"].removeprefix("Value error, ")
     else:
         reason = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
-        shown = isinstance(first["input"], str | int | float) and not {"api_key", "base_url", "redis_url"} & {*path}
+        shown = isinstance(first["input"], str | int | float) and not _SECRET & {*path}
         got = f" (it is {first['input']!r:.60})" if shown else ""
         text = f"the setting {name} is wrong{origin}: {reason}{got}"
     more = len(errors) - 1

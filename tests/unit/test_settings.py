@@ -54,7 +54,11 @@ def test_the_configuration_file_holds_every_setting_with_its_default() -> None:
 
     set_in_file = flat(tomllib.loads(CONFIG.read_text(encoding="utf-8")))
 
-    assert set_in_file == {name: value for name, value in defaults.items() if value is not None}
+    assert set_in_file == {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in defaults.items()
+        if value is not None
+    }
 
 
 def test_the_configuration_file_shows_every_unset_setting_commented_out() -> None:
@@ -71,6 +75,24 @@ def test_what_the_file_shows_commented_out_is_a_legal_value() -> None:
     configure(re.sub(r"^# (\w+ = )", r"\1", CONFIG.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
     assert load_settings().burst == 5
+
+
+@pytest.mark.parametrize(("written", "users"), [("7", (7,)), ("7,8", (7, 8)), ("[7, 8]", (7, 8)), ("", ())])
+def test_who_may_talk_is_written_as_one_number_or_several(
+    monkeypatch: pytest.MonkeyPatch, written: str, users: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv("OKOS_ACCESS__USERS", written)
+
+    assert load_settings().access.users == users
+
+
+def test_a_wrong_bot_token_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_TELEGRAM__BOT_TOKEN", "my-secret")
+
+    with pytest.raises(SettingsError, match=r"telegram\.bot_token.*OKOS_TELEGRAM__BOT_TOKEN") as raised:
+        load_settings()
+
+    assert "my-secret" not in str(raised.value)
 
 
 def test_every_setting_in_the_file_has_a_word_beside_it() -> None:
