@@ -1,79 +1,77 @@
-"""The contestants: one Dramatiq program, written for each broker that is measured.
+"""The contestants: their names, and the commands that publish for them and work for them."""
 
-They differ in the broker and in what keeps a user's order, in nothing else. Everything is at its defaults but
-the mutex's backoff, which would be 15 s.
-"""
-
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import dramatiq
-from dramatiq.brokers.redis import RedisBroker
-from dramatiq.rate_limits import ConcurrentRateLimiter
-from dramatiq.rate_limits.backends import RedisBackend
+from benchmarks.workload import Workload
 
-from okos.mailbox import MailboxBroker
+BARE = "bare"
+"""Not a contestant: the floor under those with handlers."""
 
-Handler = Callable[[int, int, int], None]
-"""What an actor runs: the user, the message's number among the user's, how long to sleep in ms."""
+#: What Okos leaves whatever it handled: docs/redis.md, What stays.
+FIXED_KEYS = frozenset({"{okos}:engine", "{okos}:counts"})
 
-NoteActor = dramatiq.Actor[[int, int, int], None]
+NODE_DIRECTORY = Path(__file__).parent / "node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """A broker and how a program uses it."""
+    """What is measured.
 
+    Attributes:
+        short: The title where there is little room.
+        is_ordered: It promises that messages of one user run one after the other, in their order.
+        is_npm: It runs on node, and is there when node and npm are.
+    """
+
+    name: str
     title: str
-    connect: Callable[[str], dramatiq.Broker]
-    declare: Callable[[dramatiq.Broker, Handler], NoteActor]
-    options_for: Callable[[int], dict[str, Any]]
-    """The options that a message of this user is sent with."""
+    short: str
+    is_ordered: bool
+    is_npm: bool = False
 
+    def publish_command(self, workload: Workload) -> list[str]:
+        """Return the command that publishes a workload and tells about it as JSON."""
+        program = (
+            ["node", str(NODE_DIRECTORY / "publisher.mjs")]
+            if self.is_npm
+            else [sys.executable, "-m", "benchmarks.publisher"]
+        )
+        return [*program, self.name, workload.encode()]
 
-def _connect_stock(url: str) -> dramatiq.Broker:
-    return RedisBroker(url=url)  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+    def work_commands(self, *, processes: int, threads: int, is_apart: bool) -> list[list[str]]:
+        """Return the commands that together run so many worker processes.
 
-
-def _connect_okos(url: str) -> dramatiq.Broker:
-    return MailboxBroker(url=url)
-
-
-def _declare(broker: dramatiq.Broker, handler: Handler, **options: Any) -> NoteActor:
-    return dramatiq.actor(broker=broker, actor_name="note", **options)(handler)
-
-
-def _declare_behind_mutex(broker: dramatiq.Broker, handler: Handler) -> NoteActor:
-    """Hold a lock of the user for the run, as Dramatiq's guide does; refused, retry soon and for ever."""
-    assert isinstance(broker, RedisBroker)  # noqa: S101 - the mutex shares the stock broker's connections
-    backend = RedisBackend(client=broker.client)
-
-    def guarded(user: int, seq: int, sleep_ms: int) -> None:
-        mutex = ConcurrentRateLimiter(backend, f"user:{user}", limit=1)  # type: ignore[no-untyped-call]  # the same
-        with mutex.acquire():
-            handler(user, seq, sleep_ms)
-
-    return _declare(broker, guarded, max_retries=None, min_backoff=10, max_backoff=100)
+        Args:
+            processes: How many.
+            threads: Handlers at once, in each.
+            is_apart: Each process has a `dramatiq` of its own, which ends with it: one that is killed takes no other
+                along. Processes of node are always apart.
+        """
+        if self.is_npm:
+            return [["node", str(NODE_DIRECTORY / "worker.mjs"), self.name] for _ in range(processes)]
+        shares = [1] * processes if is_apart else [processes]
+        return [
+            [
+                *(sys.executable, "-m", "dramatiq", "benchmarks.worker"),
+                *("--processes", str(share), "--threads", str(threads)),
+            ]
+            for share in shares
+        ]
 
 
 CONTESTANTS = {
-    "stock": Contestant(
-        title="stock Dramatiq (no order)",
-        connect=_connect_stock,
-        declare=_declare,
-        options_for=lambda _user: {},
-    ),
-    "mutex": Contestant(
-        title="stock Dramatiq + a mutex per user",
-        connect=_connect_stock,
-        declare=_declare_behind_mutex,
-        options_for=lambda _user: {},
-    ),
-    "okos": Contestant(
-        title="Okos (strict order per user)",
-        connect=_connect_okos,
-        declare=_declare,
-        options_for=lambda user: {"mailbox": f"user:{user}"},
-    ),
+    contestant.name: contestant
+    for contestant in (
+        Contestant(name="stock", title="stock Dramatiq (no order)", short="Dramatiq", is_ordered=False),
+        Contestant(name="mutex", title="stock Dramatiq + a mutex per user", short="Dramatiq + mutex", is_ordered=False),
+        Contestant(name="bullmq", title="BullMQ (no order)", short="BullMQ", is_ordered=False, is_npm=True),
+        Contestant(name="groupmq", title="groupmq (order by group)", short="groupmq", is_ordered=True, is_npm=True),
+        Contestant(name="okos", title="Okos (strict order per user)", short="Okos", is_ordered=True),
+    )
+}
+
+TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS.values()} | {
+    BARE: "bare threads, one round trip each"
 }

@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gate import count_waiting, let_go
+from benchmarks.contestant import CONTESTANTS
+from benchmarks.gate import let_go, waiting_pids
 from benchmarks.ledger import Run, count_runs, read_runs
 from benchmarks.patience import Impatient, wait_until
-from okos.child import kill_session, spawn
+from okos.child import kill_session, reap, spawn
 
 PROCESSES = 2
 THREADS = 8
@@ -33,10 +34,12 @@ class Crew:
 
     def wait_for(self, messages: int, *, deadline_s: float) -> None:
         """Wait until so many runs are on record, or the deadline; what is missing, the result tells."""
-        try:
+        with suppress(Impatient):
             wait_until(lambda: count_runs(self.directory) >= messages, "all is handled", deadline_s=deadline_s)
-        except Impatient as error:
-            print(error, file=sys.stderr)
+
+    def pids(self) -> list[int]:
+        """Return the worker processes."""
+        return waiting_pids(self.directory)
 
     def runs(self) -> list[Run]:
         """Return the runs on record."""
@@ -44,13 +47,37 @@ class Crew:
 
 
 @contextmanager
-def dramatiq_crew(contestant: str, url: str) -> Iterator[Crew]:
-    """Run the contestant's workers under the stock `dramatiq` command for the block."""
-    command = [
-        *(sys.executable, "-m", "dramatiq", "benchmarks.worker"),
-        *("--processes", str(PROCESSES), "--threads", str(THREADS)),
-    ]
-    with _crew([command], processes=PROCESSES, environment={"BENCH_URL": url, "BENCH_CONTESTANT": contestant}) as crew:
+def crew_of(
+    contestant: str,
+    url: str,
+    *,
+    threads: int = THREADS,
+    is_apart: bool = False,
+    lease_ms: int | None = None,
+    notes_starts: bool = False,
+    streams: bool = False,
+) -> Iterator[Crew]:
+    """Run the contestant's workers for the block, Dramatiq's under the stock command.
+
+    Args:
+        contestant: Its name.
+        url: The server.
+        threads: Handlers at once, in each process.
+        is_apart: No worker process ends because another did.
+        lease_ms: For Okos; None: its default.
+        notes_starts: The ledger has each start, too.
+        streams: The handlers are coroutines that tell tokens.
+    """
+    commands = CONTESTANTS[contestant].work_commands(processes=PROCESSES, threads=threads, is_apart=is_apart)
+    settings = {
+        "BENCH_URL": url,
+        "BENCH_CONTESTANT": contestant,
+        "BENCH_THREADS": str(threads),
+        "BENCH_LEASE_MS": str(lease_ms or ""),
+        "BENCH_STARTS": "1" if notes_starts else "",
+        "BENCH_STREAMS": "1" if streams else "",
+    }
+    with _crew(commands, processes=PROCESSES, environment=settings) as crew:
         yield crew
 
 
@@ -75,6 +102,7 @@ def _crew(commands: Sequence[Sequence[str]], *, processes: int, environment: dic
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okos-bench-")))
         log = stack.enter_context((directory / "log").open("w+b"))
+        children = []
         for command in commands:
             child = spawn(
                 [word.replace("{directory}", str(directory)) for word in command],
@@ -82,20 +110,24 @@ def _crew(commands: Sequence[Sequence[str]], *, processes: int, environment: dic
                 environment=os.environ | environment | {"BENCH_DIRECTORY": str(directory)},
                 death_signal=signal.SIGTERM,  # so that dramatiq stops its workers
             )
-            stack.callback(_stop, child)
+            stack.callback(reap, child)
+            children.append(child)
         try:
-            wait_until(lambda: count_waiting(directory) == processes, "all workers have booted", deadline_s=_BOOT_S)
+            wait_until(lambda: len(waiting_pids(directory)) == processes, "all workers have booted", deadline_s=_BOOT_S)
         except Impatient:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace"))
             raise
         yield Crew(directory=directory)
+        _stop(children)
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End a command as an operator does; when that takes too long, kill it and all that it started."""
-    child.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(_STOP_S)
-    kill_session(child)
-    child.wait()
+def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the commands as an operator does; when that takes too long, kill them and all that they started."""
+    for child in children:
+        child.terminate()
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_S)
+        kill_session(child)
+        child.wait()

@@ -38,9 +38,9 @@ def wait_at(directory: Path) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def count_waiting(directory: Path) -> int:
-    """Count the processes that have come to the gate."""
-    return len(list(directory.glob("*.ready")))
+def waiting_pids(directory: Path) -> list[int]:
+    """Return the ids of the processes that have come to the gate."""
+    return sorted(int(path.stem) for path in directory.glob("*.ready"))
 
 
 def let_go(directory: Path) -> None:

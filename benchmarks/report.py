@@ -1,24 +1,24 @@
-"""The figures as a reader gets them: Markdown tables (also fit for a terminal) and JSON."""
+"""The figures as a reader gets them: Markdown (also fit for a terminal) and JSON."""
 
 import math
-import os
-import platform
-import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from benchmarks.contestant import CONTESTANTS
+from benchmarks.bars import bars_of
+from benchmarks.carry import Carried
+from benchmarks.contestant import BARE, TITLES
 from benchmarks.crew import PROCESSES, THREADS
-from benchmarks.measure import BARE, Drain, Latency
-from benchmarks.server import running_server
+from benchmarks.drain import Drain
+from benchmarks.figure import Figures, Handled
+from benchmarks.latency import Latency
+from benchmarks.recovery import Recovered
+from benchmarks.stream import Streamed
+from benchmarks.table import number, ratio, table
 
-_TITLES = {name: contestant.title for name, contestant in CONTESTANTS.items()} | {
-    BARE: "bare threads, one round trip each"
-}
+F = TypeVar("F", bound=Figures)
+
+_FAULTS = ("out of order", "doubled", "missing", "others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,177 +27,224 @@ class Report:
 
     command: str
     rounds: int
-    machine: dict[str, str]
-    drains: tuple[Drain, ...]
-    latencies: tuple[Latency, ...]
+    machine: Mapping[str, str]
+    figures: tuple[Figures, ...]
+    left_out: tuple[str, ...] = ()
+    """What was not measured, and why."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as what json can write; a figure that could not be measured is null."""
+        kinds: dict[str, type[Figures]] = {
+            "drains": Drain,
+            "latencies": Latency,
+            "costs": Carried,
+            "streams": Streamed,
+            "recoveries": Recovered,
+        }
         return {
             "command": self.command,
             "rounds": self.rounds,
-            "machine": self.machine,
-            "drains": [_without_nan(asdict(drain)) for drain in self.drains],
-            "latencies": [_without_nan(asdict(latency)) for latency in self.latencies],
+            "machine": dict(self.machine),
+            "left_out": list(self.left_out),
+            "bars": [asdict(bar) | {"verdict": bar.verdict} for bar in bars_of(self.figures)],
+            **{name: [_without_nan(asdict(one)) for one in _of(kind, self.figures)] for name, kind in kinds.items()},
         }
 
     def as_markdown(self) -> str:
         """Return the report as a section of a page."""
+        machine = "; ".join(f"{what}: {value}" for what, value in self.machine.items())
         parts = [
-            f"Measured with `{self.command}`: medians of {self.rounds}, "
-            f"{PROCESSES} processes x {THREADS} threads. "
-            + "; ".join(f"{what}: {value}" for what, value in self.machine.items())
-            + "."
+            f"Measured with `{self.command}`: medians of {self.rounds}, {PROCESSES} processes x {THREADS}. {machine}.",
+            *(f"Left out: {one}." for one in self.left_out),
+            *_section("Aims", self._bars_table()),
         ]
-        for (users, messages_per_user, sleep_ms), drains in _by_workload(self.drains).items():
-            work = f"handlers of {sleep_ms} ms" if sleep_ms else "no-op handlers"
-            table = _handler_table(drains) if sleep_ms else _throughput_table(drains)
-            parts += [f"### Drain, {users:,} users x {messages_per_user:,} messages, {work}", table]
-        for rate_per_s in sorted({latency.rate_per_s for latency in self.latencies}, reverse=True):
-            chosen = [latency for latency in self.latencies if latency.rate_per_s == rate_per_s]
-            parts += [f"### Publish to start of the handler, {rate_per_s} messages/s", _latency_table(chosen)]
+        drains = _of(Drain, self.figures)
+        for users, messages, sleep_ms in dict.fromkeys(
+            (one.users, one.messages_per_user, one.sleep_ms) for one in drains
+        ):
+            load = f"{users:,} users x {messages:,} messages"
+            chosen = [
+                one for one in drains if (one.users, one.messages_per_user, one.sleep_ms) == (users, messages, sleep_ms)
+            ]
+            if sleep_ms:
+                parts += _section(f"Drain, {load}, handlers of {sleep_ms} ms", _handler_table(chosen))
+            else:
+                parts += _section(f"Drain, {load}, no-op handlers", _throughput_table(chosen))
+                parts += ["What that costs the server:", _server_table(chosen)]
+        latencies = _of(Latency, self.figures)
+        for rate_per_s in dict.fromkeys(one.rate_per_s for one in latencies):
+            chosen_latencies = [one for one in latencies if one.rate_per_s == rate_per_s]
+            parts += _section(f"Publish to start, {rate_per_s} messages/s", _latency_table(chosen_latencies))
+        parts += _section("Okos by how many mailboxes wait", _cost_table(_of(Carried, self.figures)))
+        for one in _of(Streamed, self.figures)[:1]:
+            title = (
+                f"{one.conversations:,} conversations at once, {one.tokens} tokens each, one every {one.token_ms} ms"
+            )
+            parts += _section(title, _stream_table(_of(Streamed, self.figures)))
+        parts += _section(
+            "Run again after kill -9 of one of two worker processes", _recovery_table(_of(Recovered, self.figures))
+        )
         return "\n\n".join(parts)
 
+    def _bars_table(self) -> str:
+        bars = bars_of(self.figures)
+        rows = [(bar.what, bar.aim, bar.measured, bar.verdict) for bar in bars]
+        return table(("what", "aim", "measured", ""), rows) if rows else ""
 
-def describe_machine() -> dict[str, str]:
-    """Say what the figures were measured on."""
-    with running_server() as server:
-        server_version = server.version()
-    return {
-        "date": datetime.now(tz=UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "server": f"{server_version}, append-only file every second, Unix socket",
-        **{name: version(name) for name in ("okos", "dramatiq", "redis")},
-        "commit": _commit(),
-    }
+
+def _section(title: str, body: str) -> list[str]:
+    return [f"### {title}", body] if body else []
 
 
 def _throughput_table(drains: Sequence[Drain]) -> str:
-    base = _named("stock", drains)
-    return _table(
+    stock = _base("stock", drains, "handled_per_s")
+    return table(
+        ("contestant", "messages/s", "x stock", "published/s", *_FAULTS),
+        [
+            (
+                TITLES[one.contestant],
+                number(one.handled_per_s, ",.0f"),
+                ratio(one.handled_per_s, stock),
+                number(one.published_per_s, ",.0f"),
+                *_faults(one),
+            )
+            for one in drains
+        ],
+    )
+
+
+def _server_table(drains: Sequence[Drain]) -> str:
+    stock = _base("stock", drains, "drain_cpu_us")
+    stock_sum = _base("stock", drains, "publish_cpu_us") + stock
+    return table(
         (
-            *("contestant", "messages/s", "x stock", "CPU us to publish", "to drain", "x stock", "sum x stock"),
-            *("commands", "round trips", "published/s", "out of order", "doubled", "missing", "keys left"),
+            *("contestant", "CPU us to drain", "x stock", "to publish", "sum x stock"),
+            *("commands", "round trips", "bytes waiting", "keys left"),
         ),
         [
             (
-                _TITLES[drain.contestant],
-                f"{drain.handled_per_s:,.0f}",
-                _ratio(drain.handled_per_s, base.handled_per_s if base else math.nan),
-                f"{drain.publish_cpu_us:.1f}",
-                f"{drain.drain_cpu_us:.1f}",
-                _ratio(drain.drain_cpu_us, base.drain_cpu_us if base else math.nan),
-                _ratio(_cpu_us(drain), _cpu_us(base) if base else math.nan),
-                f"{drain.server_commands:.1f}",
-                f"{drain.round_trips:.2f}",
-                f"{drain.published_per_s:,.0f}",
-                *(
-                    f"{drain.out_of_order:,}",
-                    f"{drain.doubled:,}",
-                    f"{drain.missing:,}",
-                    f"{drain.lasting_keys:,}",
-                ),
+                TITLES[one.contestant],
+                number(one.drain_cpu_us, ".1f"),
+                ratio(one.drain_cpu_us, stock),
+                number(one.publish_cpu_us, ".1f"),
+                ratio(one.publish_cpu_us + one.drain_cpu_us, stock_sum),
+                number(one.server_commands, ".1f"),
+                number(one.round_trips, ".2f"),
+                number(one.waiting_bytes, ",.0f"),
+                f"{one.lasting_keys:,}",
             )
-            for drain in drains
+            for one in drains
         ],
     )
 
 
 def _handler_table(drains: Sequence[Drain]) -> str:
-    base = _named(BARE, drains)
-    return _table(
-        ("contestant", "seconds", "x bare threads", "out of order", "doubled", "missing"),
+    bare = _base(BARE, drains, "seconds")
+    return table(
+        ("contestant", "seconds", "x bare threads", *_FAULTS),
         [
-            (
-                _TITLES[drain.contestant],
-                f"{drain.seconds:.2f}",
-                _ratio(drain.seconds, base.seconds if base else math.nan),
-                *(f"{drain.out_of_order:,}", f"{drain.doubled:,}", f"{drain.missing:,}"),
-            )
-            for drain in drains
+            (TITLES[one.contestant], number(one.seconds, ".2f"), ratio(one.seconds, bare), *_faults(one))
+            for one in drains
         ],
     )
 
 
 def _latency_table(latencies: Sequence[Latency]) -> str:
-    return _table(
-        ("contestant", "p50 ms", "p99 ms", "round trips/s when idle", "commands/s when idle", "missing"),
+    is_watched = any(not math.isnan(one.idle_commands_per_s) for one in latencies)
+    idle_head = ("round trips/s when idle", "commands/s when idle") if is_watched else ()
+    return table(
+        ("contestant", "p50 ms", "p99 ms", *idle_head, *_FAULTS),
         [
             (
-                _TITLES[latency.contestant],
-                f"{latency.p50_ms:.1f}",
-                f"{latency.p99_ms:.1f}",
-                f"{latency.idle_round_trips_per_s:.2f}",
-                f"{latency.idle_commands_per_s:.2f}",
-                f"{latency.missing:,}",
+                TITLES[one.contestant],
+                number(one.p50_ms, ".1f"),
+                number(one.p99_ms, ".1f"),
+                *(number(idle, ".2f") for idle in (one.idle_round_trips_per_s, one.idle_commands_per_s) if is_watched),
+                *_faults(one),
             )
-            for latency in latencies
+            for one in latencies
         ],
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = [
-        _line(head, widths),
-        "| " + " | ".join(_rule(widths)) + " |",
-        *(_line(row, widths) for row in rows),
-    ]
-    return "\n".join(lines)
+def _cost_table(costs: Sequence[Carried]) -> str:
+    if not costs:
+        return ""
+    return table(
+        (
+            *("waiting mailboxes", "CPU us to publish", "to claim and settle", "x first"),
+            *("bytes waiting", "bytes just ended", "bytes idle", "others"),
+        ),
+        [
+            (
+                f"{one.mailboxes:,}",
+                number(one.publish_us, ".1f"),
+                number(one.run_us, ".1f"),
+                ratio(one.run_us, costs[0].run_us),
+                number(one.memory_bytes, ",.0f"),
+                number(max(0.0, one.ended_bytes), ",.0f"),
+                number(one.idle_bytes, ".0f"),
+                _others(one),
+            )
+            for one in costs
+        ],
+        texts=0,
+    )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.rjust(width) if column else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "| " + " | ".join(padded) + " |"
+def _stream_table(streams: Sequence[Streamed]) -> str:
+    return table(
+        ("contestant", "token p50 ms late", "p99", "most", "all started after ms", "seconds", "x ideal", *_FAULTS),
+        [
+            (
+                TITLES[one.contestant],
+                number(one.p50_ms, ",.1f"),
+                number(one.p99_ms, ",.1f"),
+                number(one.most_ms, ",.0f"),
+                number(one.started_ms, ",.0f"),
+                number(one.seconds, ".2f"),
+                ratio(one.seconds, one.ideal_s),
+                *_faults(one),
+            )
+            for one in streams
+        ],
+    )
 
 
-def _rule(widths: Sequence[int]) -> list[str]:
-    return ["-" * width if not column else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+def _recovery_table(recoveries: Sequence[Recovered]) -> str:
+    if not recoveries:
+        return ""
+    return table(
+        ("contestant", "cut off", "run again", "the first after", "the last after", *_FAULTS),
+        [
+            (
+                TITLES[one.contestant],
+                f"{one.cut_off}",
+                f"{one.come_back}",
+                number(one.first_s, ".1f", " s") or f"> {one.deadline_s} s",
+                number(one.last_s, ".1f", " s") if one.come_back == one.cut_off else f"> {one.deadline_s} s",
+                *_faults(one),
+            )
+            for one in recoveries
+        ],
+    )
 
 
-def _ratio(value: float, base: float) -> str:
-    return "" if math.isnan(base) else f"{value / base:.2f}"
+def _faults(one: Handled) -> tuple[str, ...]:
+    return f"{one.out_of_order:,}", f"{one.doubled:,}", f"{one.missing:,}", _others(one)
 
 
-def _cpu_us(drain: Drain) -> float:
-    return drain.publish_cpu_us + drain.drain_cpu_us
+def _others(one: Figures) -> str:
+    return number(one.others_percent, ".0f", " %")
 
 
-def _named(contestant: str, drains: Iterable[Drain]) -> Drain | None:
-    return next((drain for drain in drains if drain.contestant == contestant), None)
+def _base(contestant: str, drains: Iterable[Drain], figure: str) -> float:
+    return next((float(getattr(one, figure)) for one in drains if one.contestant == contestant), math.nan)
 
 
-def _by_workload(drains: Iterable[Drain]) -> dict[tuple[int, int, int], list[Drain]]:
-    groups: dict[tuple[int, int, int], list[Drain]] = {}
-    for drain in drains:
-        groups.setdefault((drain.users, drain.messages_per_user, drain.sleep_ms), []).append(drain)
-    return groups
+def _of(kind: type[F], figures: Iterable[Figures]) -> list[F]:
+    return [one for one in figures if isinstance(one, kind)]
 
 
 def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
-
-
-def _processor() -> str:
-    """Return the processor's name where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown processor"
-
-
-def _commit() -> str:
-    """Return the short id of what is measured; `+` after it: with changes that are not committed."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return described.stdout.strip()

@@ -4,7 +4,7 @@ Every measurement gets a fresh one, so that nothing that an earlier contestant l
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +49,27 @@ class Server:
             reads=info["total_reads_processed"],
         )
 
+    def used_bytes(self) -> int:
+        """Return the memory that the server holds."""
+        return int(self._client.info("memory")["used_memory"])
+
     def lasting_keys(self) -> list[str]:
         """Return the names of the keys that nothing will expire."""
-        return sorted(
-            key.decode(errors="replace") for key in self._client.scan_iter(count=1000) if self._client.ttl(key) == -1
-        )
+        names = list(self._client.scan_iter(count=1000))
+        lasting: list[str] = []
+        for start in range(0, len(names), 1000):
+            some = names[start : start + 1000]
+            pipeline = self._client.pipeline(transaction=False)
+            for name in some:
+                pipeline.ttl(name)
+            lasting += [
+                name.decode(errors="replace") for name, ttl in zip(some, pipeline.execute(), strict=True) if ttl == -1
+            ]
+        return sorted(lasting)
+
+    def bytes_of(self, names: Iterable[str]) -> int:
+        """Return the memory that these keys take, 0 for one that is not there."""
+        return sum(self._client.memory_usage(name, samples=0) or 0 for name in names)
 
     def version(self) -> str:
         """Return the server's name and version."""

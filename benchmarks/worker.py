@@ -8,15 +8,15 @@ from pathlib import Path
 
 import dramatiq
 
-from benchmarks.contestant import CONTESTANTS
 from benchmarks.gate import Gate
 from benchmarks.ledger import Ledger
+from benchmarks.program import PROGRAMS
 
 _directory = Path(os.environ["BENCH_DIRECTORY"])
-_contestant = CONTESTANTS[os.environ["BENCH_CONTESTANT"]]
+_program = PROGRAMS[os.environ["BENCH_CONTESTANT"]]
 
-_ledger = Ledger(_directory)
-_broker = _contestant.connect(os.environ["BENCH_URL"])
+_ledger = Ledger(_directory, notes_starts=bool(os.environ["BENCH_STARTS"]))
+_broker = _program.connect(os.environ["BENCH_URL"])
 _broker.add_middleware(Gate(_directory, _ledger))
-_contestant.declare(_broker, _ledger.handle)
+_program.declare(_broker, _ledger.tell if os.environ["BENCH_STREAMS"] else _ledger.handle)
 dramatiq.set_broker(_broker)

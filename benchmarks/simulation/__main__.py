@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.carry import Carried, carry
+from benchmarks.carry import Carried, carry
 from benchmarks.simulation.picture import Panel, Point, draw
 from benchmarks.simulation.play import Cost, Play, Played, Scene
 

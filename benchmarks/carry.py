@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import dramatiq
 import redis
 
+from benchmarks.contestant import FIXED_KEYS
+from benchmarks.figure import Figures
 from benchmarks.server import running_server
 from okos.mailbox import MailboxBroker
 from okos.mailbox.publication import prepare
@@ -26,7 +28,7 @@ SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class Carried(Figures):
     """What one message cost among so many waiting mailboxes.
 
     Attributes:
@@ -38,6 +40,8 @@ class Carried:
         keys_bytes: Of them, what MEMORY USAGE says of the message's own two keys.
         network_bytes: To and from the server, from publish to end.
         log_bytes: That its append-only file grew by, from publish to end.
+        ended_bytes: That the server is larger by, per message, when all have just ended: for a while it remembers each.
+        idle_bytes: What the keys that nothing will expire take then, per mailbox, without those there are once for all.
     """
 
     mailboxes: int
@@ -48,6 +52,8 @@ class Carried:
     keys_bytes: float
     network_bytes: float
     log_bytes: float
+    ended_bytes: float
+    idle_bytes: float
 
 
 def carry(mailboxes: int, batch: int = BATCH) -> Carried:
@@ -56,18 +62,21 @@ def carry(mailboxes: int, batch: int = BATCH) -> Carried:
         # A rewrite of the append-only file costs what it costs at any time; not in the middle of this.
         client.config_set("auto-aof-rewrite-percentage", "0")
         broker = MailboxBroker(server.url, middleware=[])
-        before, empty_bytes, sent_before = server.counters(), _used(client), _sent(client)
+        before, empty_bytes, sent_before = server.counters(), server.used_bytes(), _sent(client)
         for number in range(mailboxes):
             broker.store.publish(prepare(_message(number)))
-        published, full_bytes = server.counters(), _used(client)
+        published, full_bytes = server.counters(), server.used_bytes()
         keys_bytes = _keys_bytes(client, mailboxes)
         settled = server.counters()
         drained = sum(_drain(broker, batch))
         after, sent_after = server.counters(), _sent(client)
+        ended_bytes = server.used_bytes()
+        idle_bytes = server.bytes_of(set(server.lasting_keys()) - FIXED_KEYS)
         broker.close()
     if drained != mailboxes:
         raise RuntimeError(f"{drained} of {mailboxes} messages came back")
     return Carried(
+        contestant="okos",
         mailboxes=mailboxes,
         batch=batch,
         publish_us=published.since(before).cpu_us / mailboxes,
@@ -76,6 +85,8 @@ def carry(mailboxes: int, batch: int = BATCH) -> Carried:
         keys_bytes=keys_bytes,
         network_bytes=(sent_after[0] - sent_before[0]) / mailboxes,
         log_bytes=(sent_after[1] - sent_before[1]) / mailboxes,
+        ended_bytes=(ended_bytes - empty_bytes) / mailboxes,
+        idle_bytes=idle_bytes / mailboxes,
     )
 
 
@@ -113,10 +124,6 @@ def _drain(broker: MailboxBroker, batch: int) -> Iterator[int]:
         held = [(item[0].decode(), item[1].decode()) for item in items]
         if not held:
             return
-
-
-def _used(client: redis.Redis) -> int:
-    return int(client.info("memory")["used_memory"])
 
 
 def _sent(client: redis.Redis) -> tuple[int, int]:
