@@ -27,9 +27,9 @@ from dramatiq.middleware import (
 
 from okos.mailbox.boundary import Lifecycle, RunBoundary
 from okos.mailbox.consumer import MailboxConsumer
-from okos.mailbox.delivery import current_run
+from okos.mailbox.delivery import current_delivery, current_run
 from okos.mailbox.engine import Engine
-from okos.mailbox.errors import MailboxFull, StoreUnavailable
+from okos.mailbox.errors import MailboxFull, RunOver, StoreUnavailable
 from okos.mailbox.fitness import Severity, require_version
 from okos.mailbox.operations import Operations
 from okos.mailbox.options import EngineOptions
@@ -162,8 +162,12 @@ class MailboxBroker(Operations, Broker):
         Raises:
             MailboxFull: Its mailbox holds `max_backlog` messages.
             BadMessage: An option has a value that cannot be kept.
+            RunOver: The handler that sends it was given up, and goes on all the same.
             StoreUnavailable: No answer; the message may have been accepted, and may be sent again.
         """
+        delivery = current_delivery()
+        if delivery is not None and delivery.abandoned:
+            raise RunOver(f"message {delivery.claimed.id} was given up while its handler ran; what it sends is dropped")
         run = current_run()
         if run is not None:
             message = message.copy(message_id=run.next_id())

@@ -31,6 +31,7 @@ from okos.mailbox.bell import Bell
 from okos.mailbox.cancels import Cancels
 from okos.mailbox.consumer import decide
 from okos.mailbox.decision import Decision, Release
+from okos.mailbox.delivery import enter
 from okos.mailbox.errors import StoreUnavailable
 from okos.mailbox.heartbeat import Heartbeat
 from okos.mailbox.holdings import Holdings
@@ -122,19 +123,33 @@ class Engine:
         A process that has lost half of its threads this way ends itself, for its supervisor to start a fresh one.
         """
         delivery.stuff_exception(TimeLimitExceeded(f"still running {delivery.time_limit_ms:.0f} ms after its start"))
+        self._judge(delivery)
         self.give_up(delivery, decide(delivery, self.options.retry))
-        if delivery.thread is not None:
-            self._hung.append(delivery.thread)
-        if self.worker is not None and delivery.thread in self.worker.workers:
-            self.worker.workers.remove(delivery.thread)
-            self.worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
-        if len(self._hung) * 2 >= self.threads and not self.stopping:
-            log.error(
-                "%d of %d threads hang; this process ends itself to be replaced",
-                len(self._hung),
-                self.threads,
-            )
+        self._replace(delivery.thread)
+        hung = sum(thread.is_alive() for thread in self._hung)
+        if hung * 2 >= self.threads and not self.stopping:
+            log.error("%d of %d threads hang; this process ends itself to be replaced", hung, self.threads)
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _replace(self, hung: threading.Thread | None) -> None:
+        """Put a new thread in the place of one that hangs; should that ever come back, it ends."""
+        worker = self.worker
+        if hung is None or worker is None:
+            return
+        self._hung.append(hung)
+        for thread in [one for one in worker.workers if one is hung]:
+            thread.stop()
+            worker.workers.remove(thread)
+            worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
+
+    def _judge(self, delivery: Delivery) -> None:
+        """Let the middlewares decide about an attempt whose thread cannot ask them: it failed, and may be retried."""
+        if self.worker is not None:
+            enter(delivery)
+            try:
+                self.worker.broker.emit_after("process_message", delivery, exception=delivery.exception)
+            finally:
+                enter(None)
 
     def hung_threads(self) -> list[threading.Thread]:
         """Return the threads whose handlers never came back; nobody should wait for them."""

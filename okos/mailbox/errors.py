@@ -35,3 +35,7 @@ class MailboxFull(EngineError, BrokerError):
 
 class BadMessage(EngineError, BrokerError):
     """The message or an effect breaks a limit of the engine; nothing was stored."""
+
+
+class RunOver(EngineError, BrokerError):
+    """The handler went on after its attempt had been given up; what it sends counts no more, and nothing was stored."""

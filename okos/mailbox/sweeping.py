@@ -53,7 +53,7 @@ def report(stalled: list[bytes], expired: list[bytes]) -> None:
         if what == "dead":
             log.error("message %s (mailbox %s) stalled in process %s and is given up", message_id, mailbox, worker)
         elif what == "cancelled":
-            log.info("message %s (mailbox %s) ended as cancelled: process %s did not stop it", message_id, mailbox, worker)
+            log.info("message %s (mailbox %s) is cancelled; process %s did not stop it", message_id, mailbox, worker)
         else:
             log.warning(
                 "message %s (mailbox %s) stalled in process %s and will run again",

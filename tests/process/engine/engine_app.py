@@ -5,6 +5,8 @@ reordered.
 """
 
 import asyncio
+import contextlib
+import ctypes
 import json
 import os
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import dramatiq
 
-from okos.mailbox import MailboxBroker, current_run
+from okos.mailbox import MailboxBroker, RunOver, current_run
 from okos.middleware import EndWithParent, EventLoop, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
 
 OPTIONS = json.loads(os.environ["ENGINE_APP"])
@@ -23,7 +25,7 @@ broker = MailboxBroker(
     lease_ms=OPTIONS["lease_ms"],
     middleware=[
         UserMutex(),
-        RateLimit(),
+        RateLimit(**OPTIONS["rate"]),
         TimeLimit(),
         Shutdown(grace_ms=OPTIONS["grace_ms"]),
         EventLoop(),
@@ -36,10 +38,9 @@ _journal = os.open(OPTIONS["journal"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def note(what: str, user: str, number: int) -> None:
-    """Write one line, in one write, so that lines of several processes do not mix."""
+    """Write one line, in one write, so that lines of several processes do not mix. Attempt 0: none any more."""
     run = current_run()
-    assert run is not None
-    line = [time.time(), os.getpid(), user, number, run.attempt, what]
+    line = [time.time(), os.getpid(), user, number, 0 if run is None else run.attempt, what]
     os.write(_journal, (json.dumps(line) + "\n").encode())
 
 
@@ -97,6 +98,8 @@ async def wait_async(user: str, number: int, gate: str) -> None:
     except asyncio.CancelledError:
         note("cancelled", user, number)
         raise
+    finally:
+        note("closed", user, number)
     note("end", user, number)
 
 
@@ -119,3 +122,59 @@ def die(user: str, number: int) -> None:
     """Take the whole OS process down."""
     note("start", user, number)
     os._exit(1)
+
+
+@dramatiq.actor(queue_name="text")
+def need(user: str, number: int, path: str) -> None:
+    """Fail as long as there is no file `path`."""
+    note("start", user, number)
+    reply(user, number)
+    if not Path(path).exists():
+        note("fail", user, number)
+        raise ValueError(f"there is no {path}")
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="text")
+def grip(user: str, number: int, seconds: int) -> None:
+    """Call C code that holds the interpreter's lock, in the first attempt: nothing else of this OS process runs."""
+    run = current_run()
+    assert run is not None
+    note("start", user, number)
+    reply(user, number)
+    if run.attempt == 1:
+        ctypes.PyDLL(None).sleep(seconds)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="text")
+def hang(user: str, number: int) -> None:
+    """Call C code that returns in an hour; no interrupt reaches it."""
+    note("start", user, number)
+    reply(user, number)
+    time.sleep(3600)
+
+
+@dramatiq.actor(queue_name="photo")
+async def deaf(user: str, number: int, gate: str) -> None:
+    """Go on whoever cancels it, until the file `gate` is there; then send an answer."""
+    note("start", user, number)
+    while not Path(gate).exists():  # noqa: ASYNC240  # a test's gate is a file
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+    try:
+        reply(user, number)
+    except RunOver:
+        note("refused", user, number)
+
+
+@dramatiq.actor(queue_name="maintenance")
+def sweep() -> None:
+    """What a scheduler asks for."""
+    broker.sweep()
+
+
+@dramatiq.actor(queue_name="maintenance")
+def prune() -> None:
+    """What a scheduler asks for."""
+    broker.prune()

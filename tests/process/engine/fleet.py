@@ -9,19 +9,21 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 import dramatiq
 from real_server import eventually
 
 from okos.child import reap, spawn
 from okos.mailbox import MailboxBroker
+from okos.middleware import Retry, UserMutex
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 LEASE_MS = 1500
+OUTBOX = "outbox.test"
 ROOT = Path(__file__).parents[3]
 
 
@@ -67,14 +69,27 @@ class Fleet:
         self.journal.touch()
         self.broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, middleware=[])
         self._options = {"url": url, "namespace": namespace, "journal": str(self.journal)}
+        self._reader = MailboxBroker(
+            url, namespace=namespace, lease_ms=LEASE_MS, client=True, middleware=[UserMutex(), Retry()]
+        )
+        self._replies: list[tuple[str, int]] = []
+        dramatiq.actor(actor_name="deliver", queue_name=OUTBOX, broker=self._reader)(self._deliver)
         self._workers: list[Worker] = []
         self._logs: list[IO[bytes]] = []
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
-    def start(self, *, threads: int = 4, processes: int = 1, grace_ms: int = 20_000) -> Worker:
-        """Start one command; returns when it is known to serve."""
-        options = self._options | {"lease_ms": LEASE_MS, "grace_ms": grace_ms}
+    def start(
+        self,
+        *,
+        threads: int = 4,
+        processes: int = 1,
+        grace_ms: int = 20_000,
+        rate: Mapping[str, float] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Worker:
+        """Start one command; returns when it is known to serve. `rate` holds the arguments of RateLimit."""
+        options = self._options | {"lease_ms": LEASE_MS, "grace_ms": grace_ms, "rate": dict(rate or {})}
         path = self.directory / f"worker-{len(self._workers)}.log"
         known = {worker.id for worker in self.broker.workers()}
         log = path.open("wb")
@@ -85,7 +100,12 @@ class Fleet:
                 *("--path", str(Path(__file__).parent), "--processes", str(processes), "--threads", str(threads)),
             ],
             output=log,
-            environment={**os.environ, "ENGINE_APP": json.dumps(options), "PYTHONUNBUFFERED": "1"},
+            environment={
+                **os.environ,
+                "ENGINE_APP": json.dumps(options),
+                "PYTHONUNBUFFERED": "1",
+                **(environment or {}),
+            },
             directory=ROOT,
         )
         worker = Worker(child, path)
@@ -105,8 +125,9 @@ class Fleet:
             reap(worker.child)
         for log in self._logs:
             log.close()
-        self.broker.store.delete_all()
+        self.broker.flush_all()
         self.broker.close()
+        self._reader.close()
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -152,21 +173,24 @@ class Fleet:
 
         def is_drained() -> bool:
             stats = self.broker.stats()
-            return stats.running == 0 and stats.waiting == len(self.replies())
+            return stats.running == 0 and stats.waiting == self._count_waiting_replies()
 
         eventually(is_drained)
 
+    def _count_waiting_replies(self) -> int:
+        return sum(self.broker.mailbox(f"outbox.{user}", limit=1).length for user in {one.user for one in self.lines()})
+
     def replies(self) -> list[tuple[str, int]]:
-        """Read the replies in the outbox."""
-        found: list[tuple[str, int]] = []
-        client, store = self.broker.store.client, self.broker.store
-        for key in sorted(set(client.scan_iter(store.key("box:outbox.*"), count=1000))):  # it may name a key twice
-            for message_id in cast("list[bytes]", client.lrange(key, 0, -1)):
-                body = cast("bytes | None", client.hget(store.key(f"msg:{message_id.decode()}"), "body"))
-                if body is not None:
-                    user, number = dramatiq.Message.decode(body).args
-                    found.append((user, number))
-        return found
+        """Fetch the replies that wait in the outbox, as a client does; returns all that were ever fetched."""
+        if self._count_waiting_replies():
+            reader = dramatiq.Worker(self._reader, worker_timeout=20, worker_threads=4)
+            reader.start()
+            eventually(lambda: self._count_waiting_replies() == 0)
+            reader.stop()
+        return list(self._replies)
+
+    def _deliver(self, user: str, number: int) -> None:
+        self._replies.append((user, number))
 
     def assert_each_ended_once_in_order(self, users: Iterable[str], count: int) -> None:
         """Fail if anything was lost, doubled, reordered or overlapped; retries aside."""

@@ -112,24 +112,41 @@ def test_what_runs_longer_than_the_grace_runs_again_once_uncounted(fleet: Fleet,
     assert fleet.broker.stats().stalled == 0
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [signal.SIGINT]])
-def test_whatever_way_a_worker_is_stopped_nothing_is_lost(fleet: Fleet, signals: list[signal.Signals]) -> None:
+def test_a_worker_that_is_told_twice_to_stop_ends_without_its_grace_and_loses_nothing(fleet: Fleet) -> None:
+    gate = fleet.gate()
+    worker = fleet.start(threads=2, grace_ms=600_000)
+    fleet.send("wait", "a", 0, gate=str(gate))
+    fleet.send("work", "a", 1)
+    fleet.await_lines(1)
+
+    worker.terminate()
+    eventually(lambda: "nothing more is claimed" in worker.said)
+    worker.terminate()
+
+    worker.wait()
+    gate.touch()
+    fleet.start(threads=2)
+    fleet.await_drained()
+    assert [line.number for line in fleet.lines(what="end")] == [0, 1]
+    assert sorted(fleet.replies()) == [("a", 0), ("a", 1)]
+
+
+def test_a_worker_that_is_interrupted_at_its_terminal_ends_what_runs(fleet: Fleet) -> None:
     gate = fleet.gate()
     worker = fleet.start(threads=2)
     fleet.send("wait", "a", 0, gate=str(gate))
     fleet.send("work", "a", 1)
     fleet.await_lines(1)
 
-    for number in signals:
-        worker.child.send_signal(number)
-    if len(signals) == 1:
-        gate.touch()
-    worker.wait()
+    worker.child.send_signal(signal.SIGINT)
+    eventually(lambda: "nothing more is claimed" in worker.said)
     gate.touch()
+
+    assert worker.wait() == 0
     fleet.start(threads=2)
     fleet.await_drained()
-
-    assert [line.number for line in fleet.lines(what="end")] == [0, 1]
+    starts = [(line.number, line.attempt) for line in fleet.lines(what="start")]
+    assert starts == [(0, 1), (1, 1)]
     assert sorted(fleet.replies()) == [("a", 0), ("a", 1)]
 
 

@@ -19,13 +19,26 @@ def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
 
 
 def test_one_user_s_messages_run_in_order_on_many_threads(fleet: Fleet) -> None:
-    fleet.start(processes=2, threads=8)
+    fleet.start(processes=4, threads=8)
     for number in range(200):
         fleet.send("work", "a", number)
 
     fleet.await_drained()
 
     fleet.assert_each_ended_once_in_order(["a"], 200)
+
+
+def test_as_many_users_as_there_are_threads_run_at_once(fleet: Fleet) -> None:
+    gate = fleet.gate()
+    fleet.start(processes=2, threads=25)
+    for number in range(50):
+        fleet.send("wait", f"user {number}", 0, gate=str(gate))
+
+    fleet.await_lines(50, what="start")
+
+    gate.touch()
+    fleet.await_drained()
+    fleet.assert_each_ended_once_in_order([f"user {number}" for number in range(50)], 1)
 
 
 def test_many_users_at_once_lose_and_reorder_nothing_though_some_attempts_fail(fleet: Fleet) -> None:
@@ -129,7 +142,7 @@ def test_a_coroutine_past_its_time_limit_is_cancelled_and_its_slot_is_free(fleet
 
     fleet.await_lines(1, user="b", what="end")
 
-    assert [line.what for line in fleet.lines(user="a")] == ["start", "cancelled"]
+    assert [line.what for line in fleet.lines(user="a")] == ["start", "cancelled", "closed"]
     eventually(lambda: [letter.id for letter in fleet.broker.failed()] == [slow])
     assert "TimeLimitExceeded" in fleet.broker.failed()[0].error
     assert fleet.replies() == []
