@@ -17,21 +17,22 @@ To configure a client: ``dc.address``, ``dc.public_key_path`` (PKCS#1 PEM), ``dc
 free unless given to the constructor.
 
 People (people.py): add_user, add_group, add_supergroup(forum=True), add_channel, add_topic, adds_bot; says,
-sends_photo, sends_album, sends_sticker, sends_voice, sends_document, edits, deletes, presses, types, blocks, unblocks;
-visible, answers. A place to speak is a User, a Chat, or a Message (its chat and topic); in groups `by=` says who does.
-`form=` says how the bot hears of it live, see core.Form; `dc.form` is the default.
+sends_photo, sends_album, sends_sticker, sends_voice, sends_document, sends_video, sends_other, edits, deletes, presses,
+types, blocks, unblocks; visible, answers. A place to speak is a User, a Chat, or a Message (its chat and topic); in
+groups `by=` says who does. `form=` says how the bot hears of it live, see core.Form; `dc.form` is the default.
 
-Troubles (troubles.py): fail, drop, ignore, lose_answer, delay, refuse, cut_connections, pause/go_on, revoke,
-forget_keys, revoke_token, forget_changes, expire_files, forget_sessions; lift_faults. Attributes: slice_size (of a
-difference), answers_pings, refuses_overlap (AUTH_KEY_DUPLICATED for a second live session).
+Troubles (troubles.py): fail, drop, ignore, lose_answer, delay, refuse_message, refuse/accept, cut_connections,
+pause/go_on, revoke, forget_keys, revoke_token, forget_changes, expire_files, forget_sessions; lift_faults. Attributes:
+slice_size (of a difference), answers_pings, transport_error, refuses_overlap (AUTH_KEY_DUPLICATED for a second live
+session).
 
 What happened (record.py): dc.record.of("said", peer), .counts() by RPC name, .events, .calls; dc.violations().
 
 What it does not do: other transports than abridged TCP, other DC addresses than its own, rate limits by itself (order
-them), voice of users' own clients. Only one bot.
+them), clients of people. Only one bot.
 """
 
-from .client import a_client, pointed_at
+from .client import a_bot, a_client, a_listener, pointed_at, with_a_centre
 from .entities import Entity
 from .faults import Fault
 from .record import Event, quotes, violations
@@ -48,10 +49,13 @@ __all__ = [
     "Message",
     "Peer",
     "User",
+    "a_bot",
     "a_client",
+    "a_listener",
     "pointed_at",
     "quotes",
     "running",
     "violations",
     "wait_until",
+    "with_a_centre",
 ]

@@ -65,6 +65,14 @@ class Call:
             await asyncio.sleep(delay_ms / 1000)
 
 
+class BadMessage(Exception):
+    """The call is answered by a refusal of the message that it came in."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 Handler = Callable[[Call], Any]
 
 
@@ -73,6 +81,7 @@ async def perform(dc: "DataCentre", session: "Session", query: Any) -> Any:
 
     Raises:
         NoAnswer: a fault wants it so.
+        BadMessage: the same.
     """
     query, silent = _unwrapped(query)
     name = name_of(query)
@@ -113,7 +122,8 @@ def peer_of(query: Any, session: "Session", dc: "DataCentre") -> Peer | None:
     return None
 
 
-def _unknown(_: Call) -> Any:
+def _unknown(call: Call) -> Any:
+    call.dc.record.add("unknown", text=name_of(call.query))
     raise RpcFailure(400, "INPUT_METHOD_INVALID")
 
 
@@ -124,6 +134,8 @@ def _before(fault: Fault) -> None:
         raise NoAnswer(cut=True)
     if fault.kind == "ignore":
         raise NoAnswer(cut=False)
+    if fault.kind == "bad_message":
+        raise BadMessage(fault.code)
 
 
 def _unwrapped(query: Any) -> tuple[Any, bool]:

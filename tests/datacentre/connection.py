@@ -30,6 +30,7 @@ class Connection:
         self._reader, self._writer = reader, writer
         self._handshake = Handshake(dc.key)
         self._held: list[bytes] = []  # what was written while the data centre pauses
+        self._deadline: asyncio.TimerHandle | None = None
         self.session: Session | None = None
 
     async def serve(self) -> None:
@@ -47,6 +48,8 @@ class Connection:
         """Cut it. The session stays, without a connection."""
         if self.session is not None and self.session.connection is self:
             self.session.connection = None
+        if self._deadline is not None:
+            self._deadline.cancel()
         self._writer.close()
 
     def write(self, packet: bytes) -> None:
@@ -80,16 +83,18 @@ class Connection:
     def _take(self, packet: bytes) -> None:
         key_id = packet[:8]
         key = self.dc.world.keys.get(key_id)
-        if key is None:
-            self.write(Int(_KEY_NOT_FOUND))
+        if key is None or self.dc.transport_error is not None:
+            self.write(Int(self.dc.transport_error or _KEY_NOT_FOUND))
             self.close()
             return
         opened = open_packet(key, packet)
         session = self.dc.session_of(key_id, opened.session_id)
         if session.connection is not self:
             self.session, session.connection = session, self
-            if opened.salt == SALT:
+            if opened.salt == SALT and not session.new:
                 session.resend()
+        if opened.salt == SALT and session.new:
+            session.begin(opened.messages[0].msg_id)
         if opened.salt != SALT:
             first = opened.messages[0]
             session.answer(
@@ -107,18 +112,32 @@ class Connection:
         if isinstance(query, T.MsgsAck):
             session.acknowledge(query.msg_ids)
         elif isinstance(query, F.Ping | F.PingDelayDisconnect):
+            if isinstance(query, F.PingDelayDisconnect):
+                self._disconnect_in(query.disconnect_delay)
             if self.dc.answers_pings:
                 session.answer(T.Pong(msg_id=message.msg_id, ping_id=query.ping_id), content=False)
         elif not isinstance(query, T.HttpWait | T.MsgsStateReq):
-            self.dc.spawn(self._call(session, message.msg_id, query))
+            self.dc.spawn(self._call(session, message))
 
-    async def _call(self, session: Session, call_id: int, query: Any) -> None:
+    def _disconnect_in(self, delay_s: int) -> None:
+        """Cut the connection unless another ping comes before that."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(delay_s, self.close)
+
+    async def _call(self, session: Session, message: Any) -> None:
         try:
-            result = await calls.perform(self.dc, session, query)
+            result = await calls.perform(self.dc, session, message.body)
+        except calls.BadMessage as refusal:
+            refused = T.BadMsgNotification(
+                bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=refusal.code
+            )
+            session.answer(refused, content=False)
+            return
         except calls.NoAnswer as verdict:
             if verdict.cut and session.connection is self:
                 self.close()
             return
         if len(result.write()) > _GZIP_FROM_BYTES:
             result = GzipPacked(result)
-        session.answer(T.RpcResult(req_msg_id=call_id, result=result))
+        session.answer(T.RpcResult(req_msg_id=message.msg_id, result=result))

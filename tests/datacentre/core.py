@@ -77,6 +77,7 @@ class Core:
         self.form: Form = "full"
         self.slice_size: int | None = None
         self.answers_pings = True
+        self.transport_error: int | None = None  # -429 for a flood of connections: the answer to every packet
         self.unauthorized = "AUTH_KEY_UNREGISTERED"
         self.refuses_overlap = False
         self.going_on = asyncio.Event()
@@ -110,6 +111,7 @@ class Core:
         if name not in self.sessions:
             session = Session(key_id=key_id, key=self.world.keys[key_id], session_id=session_id)
             session.main = name in self.world.main_sessions
+            session.new = not session.main
             self.sessions[name] = session
         return self.sessions[name]
 

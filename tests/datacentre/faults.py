@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-FaultKind = Literal["error", "drop", "ignore", "lose", "delay", "delay_answer"]
+FaultKind = Literal["error", "drop", "ignore", "lose", "delay", "delay_answer", "bad_message"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,7 +13,9 @@ class Fault:
 
     Kinds: `error` answers with an error and does nothing; `drop` cuts the connection and does nothing; `ignore` never
     answers and does nothing; `lose` does it, then cuts the connection (or just never answers, `cut=False`); `delay`
-    waits before doing it, while a send's random id counts as running; `delay_answer` does it and then waits.
+    waits before doing it, while a send's random id counts as running; `delay_answer` does it and then waits;
+    `bad_message` does nothing and answers that the message itself was refused (`code` 16 and 17: its time, 32 and 33:
+    its sequence), which is no error of the RPC.
     """
 
     rpc: str

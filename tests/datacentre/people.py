@@ -159,6 +159,29 @@ class People(Core):
         return self._send(where, media, caption, by, None)
 
     @on_loop
+    def sends_video(
+        self,
+        where: Place,
+        content: bytes = b"video",
+        caption: str = "",
+        *,
+        kind: Literal["video", "animation", "audio"] = "video",
+        by: User | None = None,
+    ) -> Message:
+        """Send a video, an animation without sound, or a piece of music."""
+        mime = "audio/mpeg" if kind == "audio" else "video/mp4"
+        media = self.store(content, kind=kind, mime=mime, file_name="a file", duration_s=3, width=64, height=64)
+        return self._send(where, media, caption, by, None)
+
+    @on_loop
+    def sends_other(self, where: Place, kind: render.AttachedKind, *, by: User | None = None) -> Message:
+        """Send what has no file: a place, a contact, a dice."""
+        message = self._message(where, by=by)
+        message.attached = render.attached(kind)
+        self._post([message], self.form)
+        return message
+
+    @on_loop
     def edits(self, message: Message, text: str, *, form: Form | None = None) -> None:
         """Give a message of a person's own other words."""
         change = self.world.edit(message, text=text, entities=spans.found_in(text), now_s=int(time.time()))

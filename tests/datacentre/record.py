@@ -22,6 +22,7 @@ EventKind = Literal[
     "callback_answer",
     "commands",
     "download",
+    "unknown",  # an RPC that the data centre does not know
 ]
 
 
@@ -91,11 +92,13 @@ class Record:
 
 
 def quotes(question: Message, answer: Message) -> bool:
-    """Say whether an answer belongs to a question: it replies to it, or has its words among its own.
+    """Say whether an answer belongs to a question: it replies to it, or replies to nothing and has its words.
 
     Give each question of a test words that no other has ("question 17." rather than "question 1").
     """
-    return answer.reply_to == question.id or bool(question.text and question.text in answer.text)
+    if answer.reply_to is not None:
+        return answer.reply_to == question.id
+    return bool(question.text) and question.text in answer.text
 
 
 def violations(
@@ -128,13 +131,10 @@ def violations(
         if not owners:
             found.append(f"message {answer.id} answers nothing: {answer.text[:60]!r}")
             continue
-        owner = (
-            owners[-1]
-            if len(owners) == 1 or owners[0] not in order
-            else next((n for n in owners if n not in order), owners[-1])
-        )
-        if parts and order and order[-1] == owner:
+        waiting = [n for n in owners if n not in order]
+        if parts and not waiting and order[-1] in owners:
             continue
+        owner = waiting[0] if waiting else owners[-1]
         order.append(owner)
     times = Counter(order)
     for n, question in enumerate(questions):

@@ -1,11 +1,13 @@
 """From the world to the wire: users, chats, messages and media as the client's layer has them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from . import entities
 from .tl import T, Written, build
 from .world import HOME_DC, Chat, Media, Message, Peer, User, World, access_hash
+
+AttachedKind = Literal["place", "contact", "dice"]
 
 _TOPIC_COLOUR = 0x6FB9F0
 
@@ -85,7 +87,7 @@ def message(of: Message, reference: bytes) -> Any:
         date=of.date,
         message=of.text,
         entities=entities.to_wire(of.entities),
-        media=media(of.media, reference) if of.media else None,
+        media=media(of.media, reference) if of.media else Written(of.attached) if of.attached else None,
         grouped_id=of.grouped_id,
         reply_to=header,
         reply_markup=Written(of.markup) if of.markup else None,
@@ -168,6 +170,16 @@ def people(world: World, messages: Iterable[Message], *, reduced: bool = False) 
 def topic_created(title: str) -> bytes:
     """Write the action of the message that opens a topic."""
     return bytes(build(T.MessageActionTopicCreate, title=title, icon_color=_TOPIC_COLOUR).write())
+
+
+def attached(kind: AttachedKind) -> bytes:
+    """Write what a message may bring without a file."""
+    written = {
+        "place": lambda: build(T.MessageMediaGeo, geo=build(T.GeoPoint, long=13.4, lat=52.5)),
+        "contact": lambda: build(T.MessageMediaContact, phone_number="4930123456", first_name="Carol"),
+        "dice": lambda: build(T.MessageMediaDice, value=6, emoticon="🎲"),
+    }
+    return bytes(written[kind]().write())
 
 
 def config(host: str, port: int, now_s: int) -> Any:

@@ -74,6 +74,7 @@ class Session:
     session_id: bytes
     connection: "Connection | None" = None
     main: bool = False
+    new: bool = True  # nothing came yet but what named a wrong salt
     sequence: int = 0
     unacknowledged: dict[int, bytes] = field(default_factory=dict)  # message id -> body, of updates alone
 
@@ -82,10 +83,15 @@ class Session:
         """Say whether a connection stands."""
         return self.connection is not None
 
+    def begin(self, first_message_id: int) -> None:
+        """Tell the client that it is known by nothing but its key."""
+        self.new = False
+        created = T.NewSessionCreated(first_msg_id=first_message_id, unique_id=secrets.randbits(63), server_salt=SALT)
+        self._write(message_id(answers=False), created.write())
+
     def answer(self, body: Any, *, content: bool = True) -> None:
         """Send the answer to a call. It is lost when the connection is gone."""
-        if self.connection is not None:
-            self.connection.write(self._seal(message_id(answers=True), body.write(), content=content))
+        self._write(message_id(answers=True), body.write(), content=content)
 
     def push(self, body: Any) -> None:
         """Send an update, and keep it until it is acknowledged."""
@@ -95,8 +101,7 @@ class Session:
             written = T.UpdatesTooLong().write()
         number = message_id(answers=False)
         self.unacknowledged[number] = written
-        if self.connection is not None:
-            self.connection.write(self._seal(number, written, content=True))
+        self._write(number, written)
 
     def acknowledge(self, message_ids: list[int]) -> None:
         """Keep them no longer."""
@@ -120,7 +125,11 @@ class Session:
             container = MsgContainer(
                 [Sealed(Written(body), i, self._next(content=True), len(body)) for i, body in part]
             )
-            self.connection.write(self._seal(message_id(answers=False), container.write(), content=False))
+            self._write(message_id(answers=False), container.write(), content=False)
+
+    def _write(self, number: int, body: bytes, *, content: bool = True) -> None:
+        if self.connection is not None:
+            self.connection.write(self._seal(number, body, content=content))
 
     def _next(self, *, content: bool) -> int:
         number = self.sequence * 2 + content

@@ -44,6 +44,11 @@ class Troubles(Core):
         return self.faults.order(Fault(rpc=rpc, kind=kind, delay_ms=delay_ms, left=times, fits=fits))
 
     @on_loop
+    def refuse_message(self, rpc: str, *, code: int = 16, times: int | None = 1, fits: Fits = _any) -> Fault:
+        """Answer with a bad_msg_notification, which libraries hand out as if it were the result."""
+        return self.faults.order(Fault(rpc=rpc, kind="bad_message", code=code, left=times, fits=fits))
+
+    @on_loop
     def lift_faults(self) -> None:
         """Let every later call through."""
         self.faults.lift_all()

@@ -94,6 +94,7 @@ class Message:
     grouped_id: int | None = None
     reply_to: int | None = None
     topic: int | None = None
+    attached: bytes | None = None  # a written MessageMedia without a file: a place, a contact, a dice…
     service: bytes | None = None  # a written MessageAction: the message is a service message
     markup: bytes | None = None  # a written ReplyMarkup
     random_id: int | None = None
