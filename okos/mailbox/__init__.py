@@ -13,7 +13,7 @@ from okos.mailbox.broker import MailboxBroker
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
 from okos.mailbox.delivery import Delivery, current_run
 from okos.mailbox.effect import Run
-from okos.mailbox.errors import BadMessage, MailboxFull, RunOver, StoreTooOld, StoreUnavailable
+from okos.mailbox.errors import BadMessage, LeaseLost, MailboxFull, RunOver, StoreTooOld, StoreUnavailable
 from okos.mailbox.fitness import Finding, Severity
 from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen
 from okos.mailbox.policy import (
@@ -37,6 +37,7 @@ __all__ = [
     "Delivery",
     "Finding",
     "HistoryPolicy",
+    "LeaseLost",
     "MailboxBroker",
     "MailboxFull",
     "MailboxSeen",

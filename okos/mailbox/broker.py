@@ -11,7 +11,6 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dramatiq.broker import Broker, Consumer, MessageProxy
 from dramatiq.errors import QueueJoinTimeout
 from dramatiq.middleware import (
     AgeLimit,
@@ -43,14 +42,17 @@ from okos.mailbox.policy import (
     WindowPolicy,
 )
 from okos.mailbox.preview import Previews, PreviewSender
-from okos.mailbox.publication import prepare
+from okos.mailbox.publishing import Publishing
 from okos.mailbox.shelf import Shelf
 from okos.mailbox.store import Store
 from okos.mailbox.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import dramatiq
     from dramatiq import Worker
+    from dramatiq.broker import Broker, Consumer, MessageProxy
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ REFUSED: dict[type[Middleware], str] = {
 MIN_LEASE_MS = 300
 
 
-class MailboxBroker(Operations, Broker):
+class MailboxBroker(Operations, Publishing):
     """Messages of one mailbox run one after the other, in the order they were sent; mailboxes run side by side.
 
     A message names its mailbox by the option `mailbox`; one without is alone. Other options of a message:
@@ -172,13 +174,7 @@ class MailboxBroker(Operations, Broker):
         if run is not None:
             message = message.copy(message_id=run.next_id())
         self.emit_before("enqueue", message, delay)
-        actor = self.actors.get(message.actor_name)
-        publication = prepare(
-            message,
-            delay_ms=delay or 0,
-            actor_options=None if actor is None else actor.options,
-            actor_priority=0 if actor is None else actor.priority,
-        )
+        publication = self.publication(message, delay=delay)
         if run is not None:
             run.publish(publication)
         else:
@@ -238,6 +234,10 @@ class MailboxBroker(Operations, Broker):
     def write(self, name: str, value: bytes, *, ttl_ms: int) -> None:
         """Store a value now, outside of any run's settle."""
         self.shelf.write(name, value, ttl_ms=ttl_ms)
+
+    def write_all(self, values: Mapping[str, bytes], *, ttl_ms: int) -> None:
+        """Store several values now, in one round trip."""
+        self.shelf.write_all(values, ttl_ms=ttl_ms)
 
     def delete(self, name: str) -> None:
         """Delete a stored value or list now, outside of any run's settle."""

@@ -39,3 +39,7 @@ class BadMessage(EngineError, BrokerError):
 
 class RunOver(EngineError, BrokerError):
     """The handler went on after its attempt had been given up; what it sends counts no more, and nothing was stored."""
+
+
+class LeaseLost(EngineError):
+    """What only the holder of a lease may do was asked by another; nothing was stored."""

@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
-#: Every transition but publish frees memory or must work when memory is full; publish alone is refused then.
-_REFUSED_WHEN_FULL = frozenset({"publish"})
+#: Every transition but these frees memory or must work when memory is full; they are refused then.
+_REFUSED_WHEN_FULL = frozenset({"publish", "publish_all"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 from okos.mailbox.store import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from okos.mailbox.store import Store
 
 
@@ -33,6 +35,14 @@ class Shelf:
         """Write a value that ends after `ttl_ms`."""
         with translated():
             self._store.client.set(self._store.key(f"store:s:{name}"), value, px=ttl_ms)
+
+    def write_all(self, values: Mapping[str, bytes], *, ttl_ms: int) -> None:
+        """Write several values in one round trip."""
+        with translated():
+            pipeline = self._store.client.pipeline(transaction=False)
+            for name, value in values.items():
+                pipeline.set(self._store.key(f"store:s:{name}"), value, px=ttl_ms)
+            pipeline.execute()
 
     def delete(self, name: str) -> None:
         """Delete a value or a list now."""

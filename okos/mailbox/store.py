@@ -30,7 +30,7 @@ from okos.mailbox.errors import EngineError, StoreUnavailable
 from okos.mailbox.script import Script, compose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from okos.mailbox.publication import Publication
 
@@ -40,6 +40,7 @@ CONNECT_TIMEOUT_S = 3.0
 
 TRANSITIONS = (
     "publish",
+    "publish_all",
     "claim",
     "settle",
     "renew",
@@ -51,6 +52,8 @@ TRANSITIONS = (
     "cancel",
     "cancel_mailbox",
     "replace",
+    "hold",
+    "lease",
     "pause",
     "requeue",
     "mailbox",
@@ -211,6 +214,28 @@ class Store:
             raise StoreUnavailable(f"the Redis server refused message {publication.id}: {error}") from error
         outcome, accepted_id = reply
         return outcome.decode(), accepted_id.decode()
+
+    def publish_all(
+        self, publications: Sequence[Publication], *, progress: Mapping[str, bytes], lease: tuple[str, str] | None
+    ) -> list[str] | None:
+        """Put messages in and write how far their sender has come, all or nothing.
+
+        Returns what became of each: 'new', 'seen', 'full' or 'merged'; None when the lease is another's.
+
+        Raises:
+            StoreUnavailable: No answer, and all of it may be there; or the server's memory is full.
+        """
+        argv: list[Argument] = [*(lease or ("", "")), len(progress)]
+        for field, value in progress.items():
+            argv += [field, value]
+        argv.append(len(publications))
+        for publication in publications:
+            argv += publication.argv()
+        try:
+            reply = self.call("publish_all", *argv)
+        except ScriptFailed as error:
+            raise StoreUnavailable(f"the Redis server refused {len(publications)} messages: {error}") from error
+        return None if reply == 0 else [outcome.decode() for outcome in reply[::2]]
 
     def ping(self) -> None:
         """Ask for an answer; raises StoreUnavailable when there is none."""

@@ -77,6 +77,13 @@ class Play:
         self.send(priority=-1, mailbox="high")
         self.send(priority=1, mailbox="low")
         self.handle.send("alone")
+        together = [self.handle.message_with_options(args=("",), mailbox="together") for _ in range(2)]
+        assert self.broker.take_lease("source", "this one", ttl_ms=60_000)
+        lease = ("source", "this one")
+        assert self.broker.enqueue_all(together, progress={"source": b"2"}, lease=lease) == ["new", "new"]
+        assert self.broker.progress() == {"source": b"2"}
+        held = self.send(hold=60_000, mailbox="held back")
+        assert self.broker.hold(held, 0)
 
     def settle(self) -> None:
         """Succeed with effects, fail, fail for good, and come back."""
