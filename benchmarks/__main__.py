@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contestant import CONTESTANTS
@@ -33,9 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help="measure these")
+    parser.add_argument("--rounds", type=int, metavar="N", help="instead of three")
     args = parser.parse_args(arguments)
 
     plan = QUICK if args.quick else FULL
+    if args.rounds is not None:
+        plan = replace(plan, rounds=max(1, args.rounds))
     contestants, left_out = _those_that_run(args.contestants)
     parts = parts_of(plan, contestants, args.only)
     if not parts:
@@ -51,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         left_out=(*left_out, *measured.failures),
     )
     print(json.dumps(report.as_json(), indent=2) if args.json else report.as_markdown())
-    is_whole = set(args.only) == set(PARTS) and set(args.contestants) == set(CONTESTANTS)
-    if is_whole and not args.quick:
+    if plan == FULL and set(args.only) == set(PARTS) and set(args.contestants) == set(CONTESTANTS):
         _write_down(report)
     return 1 if measured.failures or any(_went_wrong(one) for one in measured.figures) else 0
 
@@ -81,7 +84,9 @@ def _went_wrong(one: Figures) -> bool:
 def _write_down(report: Report) -> None:
     """Put the figures beside this file: all of them as JSON, some as a picture, and as tables in the page."""
     (_HERE / "results.json").write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
-    (_HERE / "results.svg").write_text(draw(report.figures), encoding="utf-8")
+    picture = draw(report.figures)
+    if picture is not None:
+        (_HERE / "results.svg").write_text(picture, encoding="utf-8")
     page = _HERE / "README.md"
     before, begin, rest = page.read_text(encoding="utf-8").partition("<!-- results -->\n")
     _, end, after = rest.partition("<!-- end of results -->\n")

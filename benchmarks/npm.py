@@ -10,7 +10,7 @@ from benchmarks.contestant import NODE_DIRECTORY
 
 _PACKAGES = NODE_DIRECTORY / "package.json"
 _INSTALLED = NODE_DIRECTORY / "node_modules"
-_INSTALL_S = 180
+_INSTALL_S = 60
 
 
 class NotThere(Exception):
@@ -35,7 +35,10 @@ def install() -> None:
     wanted = wanted_versions()
     if _installed_versions(wanted) == wanted:
         return
-    command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = [
+        *("npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"),
+        *("--loglevel=error", "--fetch-retries=1"),
+    ]
     try:
         done = subprocess.run(
             command, cwd=NODE_DIRECTORY, capture_output=True, text=True, timeout=_INSTALL_S, check=False

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from benchmarks.contestant import CONTESTANTS
+from benchmarks.crew import PROCESSES, THREADS
 from benchmarks.drain import Drain
 from benchmarks.figure import Figures
 
-_WIDTH = 960
-_LABELS = 150
-_PANEL, _GAP = 190, 10
+_WIDTH = 1000
+_LABELS = 156
+_PANEL, _GAP = 186, 24
 #: The longest bar; the rest of a panel is for what it says.
-_LONGEST = 122
-_TOP, _ROW, _BAR = 118, 34, 20
+_LONGEST = 128
+_TOP, _ROW, _BAR = 134, 34, 20
 
 _STYLE = """
   text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2937 }
@@ -47,20 +48,24 @@ class Panel:
 
     Attributes:
         title: What is shown, in which unit.
-        subtitle: Of which workload, and what is better.
+        subtitle: Of which workload.
+        better: Which way is better.
         values: Contestant -> value; NaN or left out: not measured.
         shows_faults: A bar is something that should not be.
     """
 
     title: str
     subtitle: str
+    better: str
     values: dict[str, float]
     shows_faults: bool = False
 
 
-def draw(figures: Sequence[Figures]) -> str:
-    """Return the picture of a run as SVG."""
+def draw(figures: Sequence[Figures]) -> str | None:
+    """Return the picture of a run as SVG; None if its throughput was not measured."""
     drains = [one for one in figures if isinstance(one, Drain) and not one.sleep_ms]
+    if not drains:
+        return None
     loads = sorted({(one.users, one.messages_per_user) for one in drains}, reverse=True)
     contestants = [name for name in CONTESTANTS if any(one.contestant == name for one in drains)]
     many, few = loads[0], loads[-1]
@@ -71,27 +76,31 @@ def draw(figures: Sequence[Figures]) -> str:
     panels = [
         Panel(
             title="Messages a second",
-            subtitle=f"{_said(many)}; more is better",
+            subtitle=_said(many),
+            better="more is better",
             values=values(many, lambda one: one.handled_per_s),
         ),
         Panel(
             title="Messages a second",
-            subtitle=f"{_said(few)}; more is better",
+            subtitle=_said(few),
+            better="more is better",
             values=values(few, lambda one: one.handled_per_s),
         ),
         Panel(
-            title="Server CPU to drain, µs a message",
-            subtitle=f"{_said(many)}; less is better",
+            title="Server CPU, µs a message",
+            subtitle=f"to drain {_said(many)}",
+            better="less is better",
             values=values(many, lambda one: one.drain_cpu_us),
         ),
         Panel(
             title=f"Out of order, of {few[0] * few[1]:,}",
-            subtitle=f"{_said(few)}; none is right",
+            subtitle=_said(few),
+            better="none is right",
             values=values(few, lambda one: one.out_of_order),
             shows_faults=True,
         ),
     ]
-    return picture(contestants, panels, f"{many[0] * many[1]:,} messages that wait, worked off by 2 processes of 8")
+    return picture(contestants, panels, f"A backlog of no-op messages, handled by {PROCESSES} processes x {THREADS}")
 
 
 def picture(contestants: Sequence[str], panels: Sequence[Panel], title: str) -> str:
@@ -107,7 +116,8 @@ def picture(contestants: Sequence[str], panels: Sequence[Panel], title: str) -> 
         *_legend(20, 56),
     ]
     for row, name in enumerate(contestants):
-        parts.append(_text(_LABELS - 12, _middle(row) + 4, CONTESTANTS[name].short, "", anchor="end"))
+        kind = "panel" if name == "okos" else ""
+        parts.append(_text(_LABELS - 12, _middle(row) + 4, CONTESTANTS[name].short, kind, anchor="end"))
     for column, panel in enumerate(panels):
         parts += _panel(_LABELS + column * (_PANEL + _GAP), bottom, panel, contestants)
     return "\n".join([*parts, "</svg>", ""])
@@ -117,8 +127,9 @@ def _panel(left: int, bottom: int, panel: Panel, contestants: Sequence[str]) -> 
     measured = [value for value in panel.values.values() if not math.isnan(value)]
     most = max(measured, default=0) or 1
     parts = [
-        _text(left, _TOP - 28, panel.title, "panel"),
-        _text(left, _TOP - 12, panel.subtitle, "quiet"),
+        _text(left, _TOP - 44, panel.title, "panel"),
+        _text(left, _TOP - 28, panel.subtitle, "quiet"),
+        _text(left, _TOP - 12, panel.better, "quiet"),
         f'<path class="axis" d="M{left} {_TOP}V{bottom}"/>',
     ]
     for row, name in enumerate(contestants):

@@ -1,9 +1,17 @@
+import asyncio
+import os
 from pathlib import Path
 
-import pytest
-
-from benchmarks.ledger import Ledger, Run, count_doubled, count_out_of_order, count_runs, read_runs
-from benchmarks.measure import percentile
+from benchmarks.ledger import (
+    Ledger,
+    Run,
+    count_doubled,
+    count_out_of_order,
+    count_runs,
+    read_delays_us,
+    read_runs,
+    read_starts,
+)
 
 
 def a_run(*, user: int = 1, seq: int = 0, start_ns: int = 0, end_ns: int = 1) -> Run:
@@ -56,6 +64,24 @@ def test_what_handlers_note_is_read_back_in_the_order_of_their_starts(tmp_path: 
     assert count_runs(tmp_path) == 2
 
 
-@pytest.mark.parametrize(("percent", "expected"), [(0, 1), (1, 1), (50, 5), (51, 6), (99, 10), (100, 10)])
-def test_a_percentile_is_one_of_the_values(percent: int, expected: int) -> None:
-    assert percentile([10, 1, 9, 2, 8, 3, 7, 4, 6, 5], percent) == expected
+def test_a_handler_that_streams_notes_how_late_each_token_was(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.open()
+    asyncio.run(ledger.tell(7, 0, 0, 3, 2))
+    ledger.close()
+
+    assert len(read_delays_us(tmp_path)) == 3
+    assert read_runs(tmp_path)[0].end_ns - read_runs(tmp_path)[0].start_ns >= 6_000_000
+
+
+def test_starts_are_noted_at_once_where_they_are_wanted(tmp_path: Path) -> None:
+    quiet, noting = Ledger(tmp_path / "quiet"), Ledger(tmp_path / "noting", notes_starts=True)
+    for name, ledger in (("quiet", quiet), ("noting", noting)):
+        (tmp_path / name).mkdir()
+        ledger.open()
+        ledger.handle(7, 1, 0)
+        ledger.close()
+
+    assert read_starts(tmp_path / "quiet") == []
+    assert [(start.user, start.seq, start.pid) for start in read_starts(tmp_path / "noting")] == [(7, 1, os.getpid())]
+    assert count_runs(tmp_path / "noting") == 1
