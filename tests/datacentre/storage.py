@@ -12,7 +12,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class _Reader(pickle.Unpickler):
-    """Reads nothing but this package's own classes, whether it runs as `datacentre` or as `tests.datacentre`."""
+    """Reads nothing but this package's own classes."""
 
     def find_class(self, module: str, name: str) -> Any:
         package, _, inner = module.rpartition(".")
