@@ -7,6 +7,31 @@ Rule: nothing here imports any other part of Okos but `okos.errors`. Only this p
     broker = MailboxBroker(url="redis://127.0.0.1:6379")
     dramatiq.set_broker(broker)
     actor.send_with_options(args=("hello",), mailbox="user:7")
+
+The state machine. Each transition is one script (`lua/`), bounded, and all or nothing.
+
+    a message     delayed     outside its mailbox until it is due
+                  waiting     in its mailbox, never started
+                  running     an attempt with a token and a lease
+                  backoff     started before, keeps its place
+                  done, dead, cancelled
+
+    publish       -> waiting, delayed             promotion    delayed -> waiting
+    claim         waiting, backoff -> running     settle       running -> done, dead, backoff, waiting
+    cancel        waiting, delayed, backoff -> cancelled; running -> flagged, which ends as cancelled
+    sweep         running without a lease -> backoff, dead; expired -> cancelled
+    requeue       dead -> waiting                 prune, trim  done, dead -> gone
+
+    a mailbox     idle        nothing in it; stored nowhere
+                  ready       something in its window may start: it is in a ring
+                  timed       nothing may start before a known instant
+                  full        all of its window is running
+                  paused      an operator stopped it
+
+    Whatever changes its window moves it. Only claim takes it out of a ring, looks again, and trusts nothing.
+
+    who calls   publish: any process. claim, settle: the pump. renew, sweep: the heartbeat. The rest: operators and
+                sources, from any process. Only the token of the live attempt changes a running message.
 """
 
 from okos.mailbox.broker import MailboxBroker
