@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check fix dev bench chaos soak search simulate clean
+.PHONY: help setup demo run sandbox test check check-kurigram fix dev bench chaos soak search simulate clean
 
 help: ## List what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv with the project and its development tools
 
@@ -30,6 +30,11 @@ demo: setup ## Watch Okos at work for half a minute, with nothing to configure
 run: setup ## Start the whole of Okos on this machine
 	@$(BIN)/okos up
 
+# 4430: what Okos is told of it stays right when it is started again. The state is what was said so far.
+SANDBOX ?= --port 4430 --state .okos/sandbox
+sandbox: setup ## Talk to the bot without an account: a Telegram data centre with a text client
+	@PYTHONPATH=tests $(BIN)/python -m datacentre $(SANDBOX)
+
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest
 
@@ -39,6 +44,21 @@ check: setup ## Check format, lint, types, layers and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+
+# The fork imports as pyrogram, too: it needs an environment in which Pyrogram is not.
+KURIGRAM := kurigram==2.2.26
+KURIGRAM_VENV := $(VENV)/kurigram
+check-kurigram: $(KURIGRAM_VENV)/.installed ## Run the Telegram tests with kurigram in Pyrogram's place
+	@$(KURIGRAM_VENV)/bin/python -m pytest tests/telegram
+
+$(KURIGRAM_VENV)/.installed: $(INSTALLED) Makefile
+	@echo "Setting up $(KURIGRAM_VENV) with $(KURIGRAM)."
+	@$(PYTHON) -m venv $(KURIGRAM_VENV)
+	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(KURIGRAM_VENV)/bin/python -m pip uninstall --quiet --yes pyrogram
+	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet $(KURIGRAM)
+	@touch $@
 
 fix: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -11,8 +11,8 @@ In a test with a loop::
     await dc.stop()                                # start() again: the same port, with all that it had
 
 In a test without: ``with running() as dc: … wait_until(lambda: dc.answers(alice))``; each method of people and troubles
-may be called from any thread. As a process of its own, with a text
-client on its input and output: ``PYTHONPATH=tests python -m datacentre --port 4430 --state FILE``.
+may be called from any thread. As a process of its own, with a text client on its input and output (commands.py):
+``PYTHONPATH=tests python -m datacentre --port 4430 --state FILE``.
 
 To configure a client: ``dc.address``, ``dc.public_key_path`` (PKCS#1 PEM), ``dc.bot_token``; api_id and api_hash are
 free unless given to the constructor.

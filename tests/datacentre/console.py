@@ -141,8 +141,13 @@ def _words_of(message: Message) -> str:
     return f"[{about}, {message.media.size} bytes] {message.text}".rstrip()
 
 
+def _okos() -> str:
+    """Return how the command line is called from here: beside this interpreter, where it is installed."""
+    beside = Path(sys.executable).with_name("okos")
+    return os.path.relpath(beside) if beside.exists() else "okos"
+
+
 def _introduction(dc: DataCentre) -> str:
-    key = Path(os.path.relpath(dc.public_key_path))
     return "\n".join(
         [
             f"A Telegram data centre for tests, on {dc.address}. In another terminal:",
@@ -150,8 +155,8 @@ def _introduction(dc: DataCentre) -> str:
             "  export OKOS_TELEGRAM__API_ID=1 OKOS_TELEGRAM__API_HASH=0123456789abcdef0123456789abcdef",
             f"  export OKOS_TELEGRAM__BOT_TOKEN={dc.bot_token}",
             f"  export OKOS_TELEGRAM__DC_ADDRESS={dc.address}",
-            f"  export OKOS_TELEGRAM__DC_PUBLIC_KEY={key.resolve()}",
-            "  okos up",
+            f"  export OKOS_TELEGRAM__DC_PUBLIC_KEY={dc.public_key_path}",
+            f"  {_okos()} up",
             "",
             "Then type here what a person says to the bot. /? says what else there is.",
         ]

@@ -76,8 +76,8 @@ def test_a_command_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_target_of_make_that_is_named_exists(name: str) -> None:
-    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
-    named = set(re.findall(r"(?:`|^ {4,})make ([a-z]+)", TEXTS[name], re.MULTILINE))
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?:`|^ {4,})make ([a-z-]+)", TEXTS[name], re.MULTILINE))
 
     assert named - targets == set()
 

@@ -90,7 +90,7 @@ def test_the_licence_is_the_one_that_is_declared() -> None:
 
 def test_make_tells_what_it_can_do() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"(?m)^([a-z]+):", makefile)
+    targets = re.findall(r"(?m)^([a-z-]+):", makefile)
 
     said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
