@@ -43,24 +43,45 @@ def publish(broker: Publisher, envelope: Envelope, *, settings: Settings, handle
         MailboxFull: The user has `max_backlog` messages waiting; this one was not accepted.
         StoreUnavailable: No answer; it may have been accepted, and may be published again.
     """
+    broker.enqueue(message_of(envelope, settings=settings, handled=handled))
+
+
+def message_of(
+    envelope: Envelope,
+    *,
+    settings: Settings,
+    handled: Collection[str],
+    dedup_id: str | None = None,
+    hold_ms: int = 0,
+) -> Message[Any]:
+    """Make the message that a worker claims.
+
+    Args:
+        envelope: The message of a user.
+        settings: What its kind counts for, and how many messages of one user may wait.
+        handled: The kinds that the workers handle.
+        dedup_id: By what it is told from others for longer than it is kept; None: by its id.
+        hold_ms: It takes its place in the mailbox, and cannot start before.
+    """
     kind = settings.kind(envelope.kind)
     name = route(envelope.kind, handled)
-    broker.enqueue(
-        Message(
-            queue_name=name,
-            actor_name=name,
-            args=(envelope.encode(),),
-            kwargs={},
-            options={
-                "mailbox": envelope.mailbox,
-                "dedup_id": envelope.id,
-                "cost": kind.cost,
-                "priority": kind.priority,
-                "max_backlog": settings.max_backlog,
-                "on_dead": posted(envelope, apology(envelope)),
-            },
-            message_id=envelope.id,
-        )
+    options: dict[str, Any] = {  # Any: Dramatiq's own
+        "mailbox": envelope.mailbox,
+        "dedup_id": dedup_id or envelope.id,
+        "cost": kind.cost,
+        "priority": kind.priority,
+        "max_backlog": settings.max_backlog,
+        "on_dead": posted(envelope, apology(envelope)),
+    }
+    if hold_ms:
+        options["hold"] = hold_ms
+    return Message(
+        queue_name=name,
+        actor_name=name,
+        args=(envelope.encode(),),
+        kwargs={},
+        options=options,
+        message_id=envelope.id,
     )
 
 

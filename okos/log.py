@@ -21,7 +21,7 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 )
 
 # Libraries that tell at info what is of use only to their authors.
-_CHATTY = ("apscheduler", "httpx", "httpx2", "httpcore", "openai", "watchdog", "asyncio")
+_CHATTY = ("apscheduler", "httpx", "httpx2", "httpcore", "openai", "pyrogram", "watchdog", "asyncio")
 
 
 def configure_logging(level: str, log_format: str, *, stream: TextIO | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from okos.cli import ask, chat, demo, doctor, init, scheduler, status, up
+from okos.cli import ask, chat, demo, doctor, gateway, init, scheduler, status, up
 from okos.errors import OkosError
 
 # In the order of the help.
@@ -22,6 +22,7 @@ COMMANDS = {
     "status": status.status,
     "doctor": doctor.doctor,
     "init": init.init,
+    "gateway": gateway.gateway,
     "scheduler": scheduler.scheduler,
 }
 

@@ -18,6 +18,7 @@ from pyrogram.crypto import rsa
 from pyrogram.errors import RPCError
 
 from okos.errors import OkosError
+from okos.telegram.fetch import FileLines
 from okos.telegram.inbox import Inbox, Mark
 from okos.telegram.library import F, Refused, T, refused
 from okos.telegram.line import Line
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from okos.telegram.key import PublicKey
+    from okos.telegram.reading import File
 
 _log = structlog.get_logger()
 
@@ -97,6 +99,7 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         self.failed: asyncio.Future[None] = self.loop.create_future()
         self._token = token
         self._dropped: asyncio.Future[None] = self.loop.create_future()
+        self._files = FileLines(self)
         self._closing = False
         self.disconnect_handler = self._on_disconnect
         if key is not None:
@@ -149,6 +152,7 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
     async def close(self) -> None:
         """Close the line. The session stays valid."""
         self._closing = True
+        await self._files.close()
         if self.session is not None:
             # A session that is just connecting may hold this up; its sockets end with the process.
             with suppress(TimeoutError, OSError, RPCError, AttributeError):
@@ -198,6 +202,16 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         finally:
             sending.cancel()
 
+    async def fetch(self, file: File) -> bytes:
+        """Fetch a file, over a line of its own.
+
+        Raises:
+            Refused: Telegram's answer is an error.
+            TimeoutError: No answer in time.
+            OSError: The line broke.
+        """
+        return await self._files.fetch(file)
+
     @property
     def is_online(self) -> bool:
         """Whether there is a line now."""
@@ -209,7 +223,9 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         """Take in what came. No await: the order of the tasks that call this is the order of the wire."""
         self.inbox.put(updates)
 
-    async def _on_disconnect(self, *_: object) -> None:
+    async def _on_disconnect(self, _: object, session: object = None) -> None:
+        if session not in (None, self.session):
+            return  # a line for files
         dropped, self._dropped = self._dropped, self.loop.create_future()
         if not dropped.done():
             dropped.set_result(None)

@@ -1,0 +1,312 @@
+"""The gateway as a whole: what it is made of, in which order it starts, and what ends it.
+
+    lease → session → intake caught up → delivery → intake live          the start
+    delivery → client → lease                                            the end, whatever caused it
+
+What ends it: a signal, the end of the process that started it, the lease lost, the session of no more use. It starts
+nothing again by itself: whoever started it does (`okos up`), and a refusal of Telegram's is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from okos.errors import OkosError
+from okos.home import prepare_home
+from okos.intake import kinds_handled
+from okos.mailbox import LeaseLost, MailboxBroker, StoreUnavailable
+from okos.server import live_url
+from okos.telegram import control
+from okos.telegram.client import monotonic_ms
+from okos.telegram.download import Downloads
+from okos.telegram.inbox import Inbox
+from okos.telegram.intake import Intake
+from okos.telegram.lease import Lease, LeaseTaken, owner_name
+from okos.telegram.library import F, Refused, T
+from okos.telegram.outbox import Delivery, delivery_middleware
+from okos.telegram.peers import Peers
+from okos.telegram.publisher import Publisher
+from okos.telegram.session import Credentials, Door, NotLetIn, in_words
+from okos.telegram.sorting import Sorting
+from okos.telegram.store import STATE_TTL_MS, GatewayStore
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from okos.settings import Settings
+    from okos.telegram.client import Client
+
+_LOOK_S = 0.5
+_STATE_S = 5.0
+_STOP_MS = 10_000
+
+_log = structlog.get_logger()
+
+
+class NoServer(OkosError):
+    """There is no server to keep messages in."""
+
+
+class Gateway:
+    """One bot's gateway. Made is not started: `run` does that.
+
+    Args:
+        settings: Who the bot is, where Telegram and the server are.
+        stands_by: Wait until no other gateway serves the bot, rather than refuse to start.
+
+    Raises:
+        NoServer: None is configured, and none runs in OKOS_HOME.
+        Unconfigured: The bot's settings are not complete.
+    """
+
+    def __init__(self, settings: Settings, *, stands_by: bool = False) -> None:
+        self._credentials = Credentials.of(settings)
+        url = live_url(settings)
+        if url is None:
+            raise NoServer(f"no server runs in {settings.home}: start `okos up`, or set OKOS_REDIS_URL")
+        self._settings = settings
+        self._stands_by = stands_by
+        self._broker = MailboxBroker(
+            url,
+            namespace=settings.namespace,
+            lease_ms=settings.lease_ms,
+            middleware=delivery_middleware(settings),
+            client=True,
+        )
+        self._store = GatewayStore(self._broker, self._credentials.bot_id, owner=owner_name())
+        self._inbox = Inbox(settings.telegram.buffer)
+        self._started_s = int(time.time())
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask for the end; on the event loop."""
+        self._stopped.set()
+
+    async def sign_in(self) -> str:
+        """Sign in anew and keep the session, without serving; returns the bot's name."""
+        lease = Lease(self._store, now_ms=monotonic_ms)
+        publisher = Publisher(self._store)
+        await lease.take(stands_by=False)
+        try:
+            client, _ = await self._door(publisher).open(self._inbox, anew=True)
+            await client.close()
+            return client.username
+        finally:
+            publisher.close()
+            await lease.release()
+            self._broker.close()
+
+    async def run(self) -> None:
+        """Serve the bot until something ends it.
+
+        Raises:
+            AnotherGateway: Another one serves it, and this one does not stand by.
+            LeaseTaken: Another one has taken over.
+            NotLetIn: Telegram refuses the bot, or does so no longer let it in.
+        """
+        lease = Lease(self._store, now_ms=monotonic_ms)
+        try:
+            if await self._until_stopped(lease.take(stands_by=self._stands_by)):
+                return
+            try:
+                await self._until_stopped(self._serve(lease))
+            except LeaseLost as error:
+                raise LeaseTaken(f"another gateway has taken over: {error}") from error
+            finally:
+                await lease.release()
+        finally:
+            self._broker.close()
+
+    async def _serve(self, lease: Lease) -> None:
+        """Serve; whatever of its parts ends ends all."""
+        keeping = asyncio.create_task(lease.keep())
+        delivering = asyncio.create_task(self._deliver())
+        try:
+            done, _ = await asyncio.wait({keeping, delivering}, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            for one in (delivering, keeping):
+                one.cancel()
+                with suppress(asyncio.CancelledError, OkosError):
+                    await one
+
+    async def _deliver(self) -> None:
+        listener = _Listeners()
+        publisher = Publisher(self._store)
+        client, first_pts = await self._door(publisher).open(self._inbox)
+        sorting = Sorting(
+            bot_id=client.bot_id,
+            username=client.username,
+            settings=self._settings,
+            store=self._store,
+            publisher=publisher,
+            listener=listener,
+        )
+        publisher.on_outcome = sorting.note_outcome
+        intake = Intake(
+            client,
+            peers=Peers(self._store, publisher),
+            sorting=sorting,
+            publisher=publisher,
+            now_ms=monotonic_ms,
+        )
+        loop = asyncio.get_running_loop()
+        delivery = Delivery(
+            client=client,
+            broker=self._broker,
+            settings=self._settings,
+            loop=loop,
+            downloads=Downloads(client, self._broker, loop),
+        )
+        listener.delivery = delivery
+        sorting.handled = await self._handled(publisher)
+        try:
+            await intake.start(await publisher.ask(self._store.progress), first_pts)
+            await delivery.start()
+            _log.info("gateway serves", bot=client.username, buffer=self._settings.telegram.buffer)
+            parts = [
+                asyncio.create_task(part)
+                for part in (intake.run(), self._tell_state(client, sorting), self._show_menu(client))
+            ]
+            await self._until_one_fails(client, parts)
+        finally:
+            with suppress(OkosError):
+                await delivery.stop(_STOP_MS)
+            await client.close()
+            publisher.close()
+
+    async def _until_one_fails(self, client: Client, parts: list[asyncio.Task[None]]) -> None:
+        try:
+            done, _ = await asyncio.wait({client.failed, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        except Refused as problem:
+            raise NotLetIn(in_words(problem, client.bot_id)) from problem
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    def _door(self, publisher: Publisher) -> Door:
+        return Door(self._credentials, settings=self._settings, store=self._store, publisher=publisher)
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do the work until it is done or the end is asked for; says whether it was."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            return self._stopped.is_set()
+        finally:
+            stopped.cancel()
+            working.cancel()
+            with suppress(asyncio.CancelledError, OkosError):
+                await working
+
+    async def _handled(self, publisher: Publisher) -> frozenset[str]:
+        return await publisher.ask(lambda: kinds_handled(self._broker.workers(), self._settings))
+
+    async def _tell_state(self, client: Client, sorting: Sorting) -> None:
+        """Keep what others may know of this gateway fresh, and what it knows of the workers."""
+        while True:
+            state = {
+                "pid": os.getpid(),
+                "since_s": self._started_s,
+                "bot": client.username,
+                "online": client.is_online,
+                "buffered": len(self._inbox),
+                "full": self._inbox.is_full,
+            }
+            with suppress(StoreUnavailable):
+                await asyncio.to_thread(self._store.write, "state", state, ttl_ms=STATE_TTL_MS)
+                sorting.handled = await asyncio.to_thread(lambda: kinds_handled(self._broker.workers(), self._settings))
+            await asyncio.sleep(_STATE_S)
+
+    async def _show_menu(self, client: Client) -> None:
+        """Give Telegram the menu of commands, if it has another one; never returns."""
+        commands = [T.BotCommand(command=name, description=text) for name, text in control.MENU.items()]
+        query = F.bots.SetBotCommands(scope=T.BotCommandScopeDefault(), lang_code="", commands=commands)
+        with suppress(Refused, OSError, StoreUnavailable):
+            kept = await asyncio.to_thread(self._store.read, "menu")
+            if kept != control.MENU:
+                await client.call(query)
+                await asyncio.to_thread(self._store.write, "menu", control.MENU, ttl_ms=30 * 86_400_000)
+        await asyncio.Event().wait()
+
+
+class _Listeners:
+    """Passes on what was accepted, once there is somebody to hear it."""
+
+    delivery: Delivery | None = None
+
+    def accepted(self, envelope: Any) -> None:
+        if self.delivery is not None:
+            self.delivery.accepted(envelope)
+
+    def withdrawn(self, envelope_id: str) -> None:
+        if self.delivery is not None:
+            self.delivery.withdrawn(envelope_id)
+
+    def emptied(self, mailbox: str) -> None:
+        if self.delivery is not None:
+            self.delivery.emptied(mailbox)
+
+
+def sign_in_anew(settings: Settings) -> str:
+    """Sign the bot in, keep its session and leave; returns the bot's name.
+
+    Raises:
+        OkosError: It cannot; the message says what to do.
+    """
+    os.chdir(prepare_home(settings.home))
+
+    async def sign_in() -> str:
+        return await Gateway(settings).sign_in()
+
+    return asyncio.run(sign_in())
+
+
+def run_gateway(settings: Settings, *, stands_by: bool = False) -> None:
+    """Serve the bot until SIGINT or SIGTERM, or until the process that started us is gone.
+
+    Raises:
+        OkosError: It cannot start, or cannot go on; the message says what to do.
+    """
+    # The library writes what it does not know into the current directory.
+    os.chdir(prepare_home(settings.home))
+    while True:
+        try:
+            asyncio.run(_run(settings, stands_by=stands_by))
+        except LeaseTaken as error:
+            if not stands_by:
+                raise
+            _log.warning("standing by again", reason=str(error))
+        else:
+            return
+
+
+async def _run(settings: Settings, *, stands_by: bool) -> None:
+    gateway = Gateway(settings, stands_by=stands_by)
+    loop, parent = asyncio.get_running_loop(), os.getppid()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, gateway.stop)
+
+    async def end_with_parent() -> None:
+        while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(_LOOK_S)
+        gateway.stop()
+
+    watching = asyncio.create_task(end_with_parent())
+    try:
+        await gateway.run()
+    finally:
+        watching.cancel()

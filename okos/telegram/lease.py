@@ -1,0 +1,138 @@
+"""The right to be the gateway of a bot: one process has it, and proves every two seconds that it lives.
+
+    state         event                                            next
+    wanted        taken                                            held
+    wanted        another's, and we do not stand by                refused: the start ends with a line
+    wanted        another's, and we stand by                       wanted: tried again every second
+    held          renewed                                          held
+    held          another's                                        lost
+    held          no answer                                        doubtful
+    doubtful      renewed                                          held
+    doubtful      its time is over, and somebody stands by         lost
+    doubtful      its time is over, and nobody does                doubtful: while the store is away nobody can take it
+    held, doubtful   we stop                                       released
+
+Two processes in one session end it for both, so who may have lost the lease leaves Telegram at once. One that stands by
+waits, after the store was away, as long as a lease lasts: its holder may be alive and could not say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import structlog
+
+from okos.errors import OkosError
+from okos.mailbox import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from okos.telegram.store import GatewayStore
+
+TTL_MS = 6_000
+_RENEW_MS = TTL_MS // 3
+_TRY_S = 1.0
+
+_log = structlog.get_logger()
+
+
+class AnotherGateway(OkosError):
+    """Another gateway serves this bot."""
+
+
+class LeaseTaken(OkosError):
+    """Another gateway has taken over while this one ran."""
+
+
+def owner_name() -> str:
+    """Name this process, for whoever asks who has the lease: host, pid, and something of its own."""
+    return f"{socket.gethostname()}/{os.getpid()}/{os.urandom(4).hex()}"
+
+
+class Lease:
+    """The lease of one bot's gateway, as one process has it.
+
+    Args:
+        store: Where it is; it knows who we are.
+        now_ms: A clock that never goes back.
+    """
+
+    def __init__(self, store: GatewayStore, *, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._now_ms = now_ms
+        self._sent_ms = 0
+        self._others = False
+
+    async def take(self, *, stands_by: bool) -> None:
+        """Take the lease; one that stands by waits until it is free.
+
+        Raises:
+            AnotherGateway: It is another's.
+        """
+        is_told = was_away = False
+        while True:
+            self._sent_ms = self._now_ms()
+            try:
+                holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=TTL_MS)
+                if holder is None:
+                    return
+                if not stands_by:
+                    raise AnotherGateway(
+                        f"another gateway serves this bot ({shown(holder)}): stop that one,"
+                        " or let this one stand by with --standby"
+                    )
+                await asyncio.to_thread(self._store.stand_by, ttl_ms=TTL_MS)
+                if not is_told:
+                    is_told = True
+                    _log.info("standing by", holder=shown(holder))
+            except StoreUnavailable as error:
+                if not was_away:
+                    _log.warning("the store is away", reason=str(error))
+                was_away = True
+                await asyncio.sleep(_TRY_S)
+                continue
+            if was_away:
+                was_away = False
+                await asyncio.sleep(TTL_MS / 1000)
+            await asyncio.sleep(_TRY_S)
+
+    async def keep(self) -> None:
+        """Renew the lease for as long as it is ours; never returns.
+
+        Raises:
+            LeaseTaken: It is not any more, or may not be.
+        """
+        while True:
+            await asyncio.sleep(_RENEW_MS / 1000)
+            sent_ms = self._now_ms()
+            try:
+                async with asyncio.timeout(_RENEW_MS / 1000):
+                    holder, others = await asyncio.to_thread(self._renewed)
+            except (StoreUnavailable, TimeoutError) as error:
+                if self._others and self._now_ms() - self._sent_ms >= TTL_MS - _RENEW_MS:
+                    raise LeaseTaken("the store is out of reach, and another gateway stands by to take over") from error
+                continue
+            if holder is not None:
+                raise LeaseTaken(f"another gateway has taken over ({shown(holder)})")
+            self._sent_ms, self._others = sent_ms, others
+
+    async def release(self) -> None:
+        """Let another one have it at once."""
+        try:
+            async with asyncio.timeout(_RENEW_MS / 1000):
+                await asyncio.to_thread(self._store.release_lease)
+        except (StoreUnavailable, TimeoutError):
+            _log.warning("lease not released; it ends by itself", after_ms=TTL_MS)
+
+    def _renewed(self) -> tuple[str | None, bool]:
+        return self._store.take_lease(ttl_ms=TTL_MS), self._store.is_stood_by()
+
+
+def shown(owner: str) -> str:
+    """Say who has the lease."""
+    host, pid, *_ = [*owner.split("/"), "?"]
+    return f"process {pid} on {host}"
