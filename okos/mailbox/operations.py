@@ -129,7 +129,9 @@ class Operations:
         """Let a mailbox (None: all) go on; False if it was not paused."""
         changed = bool(self.store.call("pause", key or "", "resume"))
         if key is None:
-            self.store.ring_all({queue for worker in self.workers() for queue in worker.queues})
+            # of all that are listed: after an outage none may have given a fresh sign of life yet
+            workers = read_stats(self.store.call("stats"))[1]
+            self.store.ring_all({queue for worker in workers for queue in worker.queues})
         return changed
 
     def limit(

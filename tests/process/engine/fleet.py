@@ -15,7 +15,7 @@ import dramatiq
 from real_server import eventually
 
 from okos.child import reap, spawn
-from okos.mailbox import MailboxBroker
+from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.middleware import Retry, UserMutex
 
 if TYPE_CHECKING:
@@ -129,6 +129,18 @@ class Fleet:
         self.broker.close()
         self._reader.close()
 
+    def await_server(self) -> None:
+        """Wait until the server answers on the publisher's connections."""
+
+        def answers() -> bool:
+            try:
+                self.broker.ping()
+            except StoreUnavailable:
+                return False
+            return True
+
+        eventually(answers)
+
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def send(
@@ -143,14 +155,27 @@ class Fleet:
         **arguments: object,
     ) -> str:
         """Send a message to a user's mailbox; returns its id. `options` are Dramatiq's and the engine's."""
-        message: dramatiq.Message[None] = dramatiq.Message(
+        message = self.message(actor, user, number, queue=queue, options=options, **arguments)
+        return self.broker.enqueue(message, delay=delay).message_id
+
+    def message(
+        self,
+        actor: str,
+        user: str,
+        number: int,
+        *,
+        queue: str = "text",
+        options: dict[str, object] | None = None,
+        **arguments: object,
+    ) -> dramatiq.Message[None]:
+        """Make a message and do not send it."""
+        return dramatiq.Message(
             queue_name=queue,
             actor_name=actor,
             args=(user, number),
             kwargs=arguments,
             options={"mailbox": user, **(options or {})},
         )
-        return self.broker.enqueue(message, delay=delay).message_id
 
     def gate(self, name: str = "gate") -> Path:
         """Name a gate: closed until somebody touches it."""
