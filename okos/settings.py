@@ -45,7 +45,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 _FALLBACKS = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}
 # What is never shown, be it wrong or right.
-_SECRET = {"api_key", "base_url", "redis_url", "api_hash", "bot_token"}
+_SECRET = {"api_key", "base_url", "redis_url", "api_hash", "bot_token", "operator_token", "viewer_token"}
 _KINDS: Mapping[str, Mapping[str, int]] = {
     "text": {"priority": 0, "cost": 1},
     "photo": {"priority": 0, "cost": 3},
@@ -196,6 +196,30 @@ class Schedule(_Section):
     prune_s: float = Field(default=60, gt=0)
 
 
+class Web(_Section):
+    """The dashboard: where it listens, and who may look and act. Without an operator's token it makes one in `home`."""
+
+    enabled: bool = True
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65_535)
+    operator_token: SecretStr | None = None
+    viewer_token: SecretStr | None = None
+    show_texts: bool = False
+
+    @field_validator("operator_token", "viewer_token")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]{16,256}", value.get_secret_value()):
+            raise ValueError("should have 16 to 256 letters, digits and signs, without spaces")
+        return value
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.operator_token is not None and self.operator_token == self.viewer_token:
+            raise ValueError("operator_token and viewer_token should differ")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings, checked and immutable. `load_settings` makes the ones of this machine."""
 
@@ -239,6 +263,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     telegram: Telegram = Telegram()
     access: Access = Access()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(
