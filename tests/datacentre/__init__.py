@@ -27,7 +27,8 @@ pause/go_on, revoke, forget_keys, revoke_token, forget_changes, expire_files, fo
 slice_size (of a difference), answers_pings, transport_error, refuses_overlap (AUTH_KEY_DUPLICATED for a second live
 session).
 
-What happened (record.py): dc.record.of("said", peer), .counts() by RPC name, .events, .calls; dc.violations().
+What happened (record.py): dc.record.of("said", peer), .counts() by RPC name, .events, .calls, .most_within(1000, peer);
+dc.violations(). dc.do(function) does several things in one step of the loop.
 
 What it does not do: other transports than abridged TCP, other DC addresses than its own, rate limits by itself (order
 them), clients of people. Only one bot.

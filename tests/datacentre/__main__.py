@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import pickle
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from .console import Console
 from .core import BOT_TOKEN
 from .server import DataCentre
+from .storage import UnreadableState
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     except OSError as error:
         _complain(f"Cannot listen on 127.0.0.1:{chosen.port}: {error.strerror}. Say --port.")
         return 1
-    except (pickle.UnpicklingError, AttributeError, EOFError, KeyError):
+    except UnreadableState:
         _complain(f"{chosen.state} holds no state that this version reads. Remove it to begin anew.")
         return 1
     return 0

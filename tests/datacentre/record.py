@@ -81,6 +81,19 @@ class Record:
         """Return the events of a kind, in one chat or in all."""
         return [e for e in self.events if e.kind == kind and (peer is None or e.peer == peer)]
 
+    def most_within(
+        self, window_ms: int, peer: Peer | None = None, kinds: Iterable[EventKind] = ("said", "edited")
+    ) -> int:
+        """Return the largest number of such events, in one chat or in all, within any window of that length."""
+        wanted = set(kinds)
+        times = [e.at_s for e in self.events if e.kind in wanted and (peer is None or e.peer == peer)]
+        most = first = 0
+        for last, at_s in enumerate(times):
+            while at_s - times[first] >= window_ms / 1000:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
     def counts(self) -> Counter[str]:
         """Return how often each RPC was called."""
         return Counter(call.name for call in self.calls)

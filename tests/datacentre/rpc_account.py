@@ -8,6 +8,9 @@ from .calls import Call, Handler, RpcFailure
 from .tl import TRUE, T, build, vector
 from .world import HOME_DC, access_hash
 
+_32_BITS = 0xFFFF_FFFF
+_SELF = T.InputUserSelf.ID
+
 
 def get_config(call: Call) -> Any:
     """Say where the data centres are."""
@@ -67,7 +70,9 @@ def get_users(call: Call) -> Any:
     """Tell about users by id and access hash."""
     found = []
     for wanted in call.query.id:
-        number = call.bot_id if isinstance(wanted, T.InputUserSelf) else _user_id(call, wanted)
+        # Pyrogram reads a trailing vector of 4-byte objects as numbers: inputUserSelf is nothing but its constructor.
+        itself = isinstance(wanted, T.InputUserSelf) or (isinstance(wanted, int) and wanted & _32_BITS == _SELF)
+        number = call.bot_id if itself else _user_id(call, wanted)
         found.append(render.user(call.dc.world.users[number], is_self=number == call.bot_id))
     return vector(found)
 

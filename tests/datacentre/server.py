@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import storage
 from .connection import Connection
@@ -19,6 +19,10 @@ from .world import Message
 
 _SAVE_AFTER_S = 0.1
 _DEADLINE_S = 60.0
+_LOOK_AGAIN_S = 0.05
+_PAUSE_S = 0.001  # between two looks, however much happens
+
+R = TypeVar("R")
 
 
 class DataCentre(People, Troubles):
@@ -90,17 +94,19 @@ class DataCentre(People, Troubles):
                 while not condition():
                     changed.clear()
                     with contextlib.suppress(TimeoutError):  # a condition may hang on what is not the data centre's
-                        await asyncio.wait_for(changed.wait(), 0.05)
+                        await asyncio.wait_for(changed.wait(), _LOOK_AGAIN_S)
+                    await asyncio.sleep(_PAUSE_S)
         finally:
             self.watchers.remove(changed.set)
 
+    @on_loop
+    def do(self, work: Callable[[], R]) -> R:
+        """Do several things in one step of the loop: `dc.do(lambda: [dc.says(user, "hello") for user in users])`."""
+        return work()
+
     def violations(self, *, chats: list[Any] | None = None, **how: Any) -> list[str]:
         """Judge all chats, or these, by `record.violations`; each sentence names its chat. Empty: all is well."""
-        if chats is not None:
-            peers = [chat.peer for chat in chats]
-        else:
-            boxes = [self.world.common, *self.world.channels.values()]
-            peers = list(dict.fromkeys(message.peer for box in boxes for message in box.messages.values()))
+        peers = [chat.peer for chat in chats] if chats is not None else list(self.world.talks)
         return [f"{peer.kind} {peer.id}: {found}" for peer in peers for found in violations(self._seen(peer), **how)]
 
     @on_loop

@@ -154,6 +154,7 @@ class World:
     chats: dict[Peer, Chat] = field(default_factory=dict)
     common: Box = field(default_factory=Box)
     channels: dict[int, Box] = field(default_factory=dict)
+    talks: dict[Peer, list[Message]] = field(default_factory=dict)  # what was ever posted in each conversation
     files: dict[int, bytes] = field(default_factory=dict)
     media: dict[int, Media] = field(default_factory=dict)
     file_reference: bytes = b"reference 1"
@@ -182,12 +183,13 @@ class World:
 
     def visible(self, peer: Peer) -> list[Message]:
         """Return what a person sees in the conversation, top to bottom."""
-        return [m for m in self.box_of(peer).messages.values() if m.peer == peer and not m.deleted]
+        return [message for message in self.talks.get(peer, ()) if not message.deleted]
 
     def post(self, message: Message) -> Change:
         """Put a message into its box."""
         box = self.box_of(message.peer)
         box.messages[message.id] = message
+        self.talks.setdefault(message.peer, []).append(message)
         return box.change("new", message.id)
 
     def edit(self, message: Message, *, text: str, entities: tuple[Entity, ...], now_s: int) -> Change:

@@ -4,9 +4,12 @@ import io
 import os
 from typing import Any
 
-from datacentre import DataCentre, a_bot, with_a_centre
+import pyrogram
+import pytest
+from datacentre import DataCentre, a_bot, a_listener, with_a_centre
 from datacentre.samples import PHOTO
 from pyrogram import enums, raw, types
+from pyrogram.errors import RPCError
 from pyrogram.handlers import CallbackQueryHandler
 
 
@@ -187,6 +190,42 @@ async def test_the_menu_of_commands_is_noted_and_an_unknown_call_is_refused(dc: 
             assert "INPUT_METHOD_INVALID" in str(error)  # noqa: PT017
     assert dc.record.of("commands")[0].text == "/help what I can do"
     assert dc.record.of("unknown")[0].text == "help.GetInviteText"
+
+
+@with_a_centre
+async def test_a_file_of_another_data_centre_or_of_an_old_reference_is_not_given(dc: DataCentre) -> None:
+    alice = dc.add_user("Alice")
+    async with a_listener(dc) as bot:
+
+        async def ask(photo: Any) -> str:
+            location = raw.types.InputPhotoFileLocation(
+                id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size="y"
+            )
+            try:
+                found = await bot.ask(raw.functions.upload.GetFile(location=location, offset=0, limit=1024 * 1024))
+            except RPCError as error:
+                return str(error)
+            return str(found.bytes)
+
+        dc.sends_photo(alice, b"far", dc_id=4)
+        dc.sends_photo(alice, b"near")
+        await dc.until(lambda: len(bot.came) == 2)
+        far, near = [bundle.updates[0].message.media.photo for bundle in bot.came]
+        assert "303 FILE_MIGRATE_X" in await ask(far)
+        assert await ask(near) == str(b"near")
+        dc.expire_files()
+        assert "FILE_REFERENCE_EXPIRED" in await ask(near)
+        again = await bot.ask(raw.functions.messages.GetMessages(id=[raw.types.InputMessageID(id=2)]))
+        assert await ask(again.messages[0].media.photo) == str(b"near")
+
+
+@pytest.mark.skipif(not hasattr(pyrogram.Client, "send_message_draft"), reason="this library has no drafts")
+@with_a_centre
+async def test_a_draft_is_noted(dc: DataCentre) -> None:
+    alice = dc.add_user("Alice")
+    async with a_bot(dc) as (client, _):
+        await client.send_message_draft(alice.id, 1, "so far")
+    assert [e.text for e in dc.record.of("draft", alice.peer)] == ["so far"]
 
 
 def a_file(name: str, content: bytes = PHOTO) -> io.BytesIO:
