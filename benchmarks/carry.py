@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 BODY_BYTES = 1024
 BATCH = 64
-#: Messages that are sampled for what their keys take.
-SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +35,6 @@ class Carried(Figures):
         publish_us: CPU of the server, a call each.
         run_us: CPU of the server for claim and settle.
         memory_bytes: That the server grew by per waiting message.
-        keys_bytes: Of them, what MEMORY USAGE says of the message's own two keys.
         network_bytes: To and from the server, from publish to end.
         log_bytes: That its append-only file grew by, from publish to end.
         ended_bytes: That the server is larger by, per message, when all have just ended: for a while it remembers each.
@@ -49,7 +46,6 @@ class Carried(Figures):
     publish_us: float
     run_us: float
     memory_bytes: float
-    keys_bytes: float
     network_bytes: float
     log_bytes: float
     ended_bytes: float
@@ -66,8 +62,6 @@ def carry(mailboxes: int, batch: int = BATCH) -> Carried:
         for number in range(mailboxes):
             broker.store.publish(prepare(_message(number)))
         published, full_bytes = server.counters(), server.used_bytes()
-        keys_bytes = _keys_bytes(client, mailboxes)
-        settled = server.counters()
         drained = sum(_drain(broker, batch))
         after, sent_after = server.counters(), _sent(client)
         ended_bytes = server.used_bytes()
@@ -80,9 +74,8 @@ def carry(mailboxes: int, batch: int = BATCH) -> Carried:
         mailboxes=mailboxes,
         batch=batch,
         publish_us=published.since(before).cpu_us / mailboxes,
-        run_us=after.since(settled).cpu_us / mailboxes,
+        run_us=after.since(published).cpu_us / mailboxes,
         memory_bytes=(full_bytes - empty_bytes) / mailboxes,
-        keys_bytes=keys_bytes,
         network_bytes=(sent_after[0] - sent_before[0]) / mailboxes,
         log_bytes=(sent_after[1] - sent_before[1]) / mailboxes,
         ended_bytes=(ended_bytes - empty_bytes) / mailboxes,
@@ -130,13 +123,3 @@ def _sent(client: redis.Redis) -> tuple[int, int]:
     """Return the bytes that went over the network so far, and those in the append-only file."""
     info = client.info("everything")
     return info["total_net_input_bytes"] + info["total_net_output_bytes"], info["aof_current_size"]
-
-
-def _keys_bytes(client: redis.Redis, mailboxes: int) -> float:
-    step = max(1, mailboxes // SAMPLE)
-    names = [
-        name
-        for number in range(0, mailboxes, step)
-        for name in (f"{{okos}}:msg:{number:032x}", f"{{okos}}:box:telegram:{number + 10**9}")
-    ]
-    return sum(client.memory_usage(name) or 0 for name in names) / (len(names) / 2)

@@ -22,10 +22,10 @@ PARTS = {
 }
 
 #: A measurement's server, publisher and workers, from their start to their end, and reading what they did.
-_AROUND_S = 4.0
+_AROUND_S = 3.0
 #: A message's share of a drain with no-op handlers, published and handled; with a mutex it is much more.
-_DRAIN_MS, _MUTEX_MS = 0.45, 1.0
-_CARRY_MS = 0.2
+_DRAIN_MS, _MUTEX_MS = 0.3, 0.6
+_CARRY_MS = 0.3
 _CROWD = 6
 
 

@@ -144,7 +144,6 @@ def _carried_table(carried: Iterable[Carried]) -> str:
             "publish us",
             "claim and settle us",
             "bytes waiting",
-            "own keys",
             "bytes sent",
             "bytes logged",
         ),
@@ -155,7 +154,6 @@ def _carried_table(carried: Iterable[Carried]) -> str:
                 f"{one.publish_us:.0f}",
                 f"{one.run_us:.0f}",
                 f"{one.memory_bytes:,.0f}",
-                f"{one.keys_bytes:,.0f}",
                 f"{one.network_bytes:,.0f}",
                 f"{one.log_bytes:,.0f}",
             )
