@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import pyrogram
 from pyrogram.connection import connection
@@ -12,6 +14,8 @@ from pyrogram.handlers import MessageHandler
 
 from .key import load_public_key
 from .server import DataCentre
+
+P = ParamSpec("P")
 
 _DEADLINE_S = 60.0
 
@@ -102,19 +106,21 @@ async def _signed_in(dc: DataCentre, client: Any) -> AsyncIterator[None]:
             await asyncio.wait_for(client.stop(), _DEADLINE_S)
 
 
-def with_a_centre(test: Callable[[DataCentre], Awaitable[None]]) -> Callable[[], None]:
-    """Run a test, a coroutine, with a data centre of its own."""
+def with_a_centre(test: Callable[Concatenate[DataCentre, P], Awaitable[None]]) -> Callable[P, None]:
+    """Run a test, a coroutine, on a loop of its own with a data centre before its fixtures."""
 
-    async def play() -> None:
-        dc = await DataCentre().start()
-        try:
-            async with asyncio.timeout(_DEADLINE_S):
-                await test(dc)
-        finally:
-            await dc.stop()
+    @functools.wraps(test)
+    def run(*fixtures: P.args, **named: P.kwargs) -> None:
+        async def play() -> None:
+            dc = await DataCentre().start()
+            try:
+                async with asyncio.timeout(_DEADLINE_S):
+                    await test(dc, *fixtures, **named)
+            finally:
+                await dc.stop()
 
-    def run() -> None:
         asyncio.run(play())
 
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    whole = inspect.signature(test)
+    run.__signature__ = whole.replace(parameters=list(whole.parameters.values())[1:])  # type: ignore[attr-defined]
     return run

@@ -40,7 +40,7 @@ async def test_an_ordered_error_is_met_as_often_as_ordered(dc: DataCentre) -> No
         assert "420 FLOOD_WAIT_X" in await error_of(bot.ask(send(alice.id, "x", 2)))
         assert "420 FLOOD_WAIT_X" in await error_of(bot.ask(send(alice.id, "x", 2)))
         await bot.ask(send(alice.id, "x", 2))
-        lasting = dc.fail("messages.SendMessage", 500, "INTERNAL", times=None)
+        lasting = dc.fail("messages.SendMessage", 500, "RPC_CALL_FAIL", times=None)
         assert "500" in await error_of(bot.ask(send(alice.id, "y", 3)))
         lasting.lift()
         await bot.ask(send(alice.id, "y", 3))
