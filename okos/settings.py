@@ -147,6 +147,11 @@ class Telegram(_Section):
     edits: Literal["waiting", "ignore"] = "waiting"
     album_ms: int = Field(default=1_000, ge=0, le=60_000)
     buffer: int = Field(default=1_000, ge=1)
+    preview_ms: int = Field(default=1_500, ge=0)
+    group_preview_ms: int = Field(default=3_000, ge=0)
+    per_chat_ms: int = Field(default=1_000, ge=0)
+    per_group_per_minute: int = Field(default=20, ge=1)
+    per_second: int = Field(default=30, ge=1)
 
     @field_validator("bot_token")
     @classmethod
