@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from okos.envelope import Envelope
-from okos.telegram.download import HOLD_MS, download_message
-from okos.telegram.reading import File
+from okos.telegram.download import HOLD_MS, Wanted, download_message
 from okos.telegram.store import ALBUM_TTL_MS
 
 if TYPE_CHECKING:
@@ -30,15 +29,15 @@ class Album:
     Attributes:
         envelope: The one turn that it is.
         members: The numbers of its messages, the first one first.
-        files: The files that are fetched, in the order of the envelope's attachments, each with its message.
+        files: What is fetched for it.
     """
 
-    def __init__(self, envelope: Envelope, members: tuple[int, ...], files: tuple[tuple[int, File], ...]) -> None:
+    def __init__(self, envelope: Envelope, members: tuple[int, ...], files: tuple[Wanted, ...]) -> None:
         self.envelope = envelope
         self.members = members
         self.files = files
 
-    def with_another(self, message_id: int, envelope: Envelope, files: tuple[tuple[int, File], ...]) -> Album:
+    def with_another(self, message_id: int, envelope: Envelope, files: tuple[Wanted, ...]) -> Album:
         """Add a message of the album: its files, and its words if the album has none yet."""
         own = self.envelope
         attachments = (*own.attachments, *envelope.attachments)
@@ -55,7 +54,7 @@ class Album:
         return {
             "envelope": self.envelope.encode(),
             "members": self.members,
-            "files": [(member, file.encode()) for member, file in self.files],
+            "files": [wanted.encode() for wanted in self.files],
         }
 
     @classmethod
@@ -64,7 +63,7 @@ class Album:
         return cls(
             Envelope.decode(raw["envelope"]),
             tuple(raw["members"]),
-            tuple((member, File.decode(file)) for member, file in raw["files"]),
+            tuple(map(Wanted.decode, raw["files"])),
         )
 
 
@@ -91,13 +90,12 @@ class Albums:
         self._message = message
         self._gather_ms = gather_ms
 
-    async def join(self, name: int, number: int, envelope: Envelope, files: tuple[File, ...]) -> bool:
+    async def join(self, name: int, number: int, envelope: Envelope, files: tuple[Wanted, ...]) -> bool:
         """Begin an album with a message, or add the message to it; False if its turn has started already."""
         await self._publisher.flush()
         album = await self._kept(name)
-        placed = tuple((number, file) for file in files)
         if album is None:
-            album = Album(envelope, (number,), placed)
+            album = Album(envelope, (number,), files)
             await self._keep(name, album)
         if number == album.members[0]:
             # Again, if we came only so far the last time.
@@ -108,7 +106,7 @@ class Albums:
             return True
         if number in album.members:
             return True
-        grown = album.with_another(number, envelope, placed)
+        grown = album.with_another(number, envelope, files)
         if not await self._replaced(album, grown):
             return False
         await self._keep(name, grown)
@@ -136,9 +134,7 @@ class Albums:
         return await self._publisher.ask(self._store.replace, self._message(grown.envelope, grown.members[0], 0))
 
     def _download(self, album: Album) -> Message[Any]:  # Any: Dramatiq's
-        members = tuple(member for member, _ in album.files)
-        files = tuple(file for _, file in album.files)
-        return download_message(album.envelope, members, files, hold_ms=self._gather_ms)
+        return download_message(album.envelope, album.files, hold_ms=self._gather_ms)
 
     async def _kept(self, name: int) -> Album | None:
         raw = await self._publisher.ask(self._store.read, f"album:{name}")

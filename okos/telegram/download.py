@@ -8,6 +8,7 @@ waits. Files that cannot be fetched do not keep the turn: it says that they are 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
@@ -42,22 +43,39 @@ _TIMEOUT_S = 120.0
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file to be fetched: under which name its bytes go into the store, and with which message it came."""
+
+    name: str
+    message: int
+    file: File
+
+    def encode(self) -> dict[str, Any]:  # Any: JSON
+        """Give the JSON-able form."""
+        return {"name": self.name, "message": self.message, "file": self.file.encode()}
+
+    @classmethod
+    def decode(cls, raw: Mapping[str, Any]) -> Wanted:  # Any: JSON
+        """Read the JSON-able form back."""
+        return cls(name=raw["name"], message=raw["message"], file=File.decode(raw["file"]))
+
+
 def download_message(
-    envelope: Envelope, members: tuple[int, ...], files: tuple[File, ...], *, hold_ms: int = 0
+    envelope: Envelope, files: tuple[Wanted, ...], *, hold_ms: int = 0
 ) -> dramatiq.Message[Any]:  # Any: Dramatiq's
     """Make the message that has an envelope's files fetched.
 
     Args:
         envelope: What waits for them.
-        members: The messages that they came with, in the order of the files.
-        files: Where they are.
+        files: What it waits for.
         hold_ms: Until an album is complete.
     """
-    wanted = [
-        {"name": attachment_name(envelope.id, file), "message": member, **file.encode()}
-        for member, file in zip(members, files, strict=True)
-    ]
-    body = {"envelope_id": envelope.id, "address": dict(envelope.address or {}), "files": wanted}
+    body = {
+        "envelope_id": envelope.id,
+        "address": dict(envelope.address or {}),
+        "files": [wanted.encode() for wanted in files],
+    }
     options: dict[str, Any] = {"cost": 0}
     if hold_ms:
         options["hold"] = hold_ms
@@ -68,13 +86,8 @@ def download_message(
         kwargs={},
         options=options,
         # By the first file, too: an edit may bring another one.
-        message_id=f"{envelope.id}:files:{files[0].id}",
+        message_id=f"{envelope.id}:files:{files[0].file.id}",
     )
-
-
-def attachment_name(envelope_id: str, file: File) -> str:
-    """Name the bytes of a file in the store."""
-    return f"attachment:{envelope_id}:{file.id}"
 
 
 class Downloads:
@@ -98,16 +111,11 @@ class Downloads:
     def fetch(self, body: Mapping[str, Any]) -> None:  # Any: JSON
         """Fetch the files of one message, then let its turn start."""
         address = Address.decode(body["address"])
-        for wanted in body["files"]:
-            fields = dict(wanted)
-            name, message = fields.pop("name"), fields.pop("message")
-            content = self._content(File.decode(fields), address, message)
+        for wanted in map(Wanted.decode, body["files"]):
+            content = self._content(wanted.file, address, wanted.message)
             if content is not None:
-                self._broker.write(name, content, ttl_ms=FILE_TTL_MS)
-        self._let_go(body["envelope_id"])
-
-    def _let_go(self, envelope_id: str) -> None:
-        self._broker.hold(envelope_id, 0)
+                self._broker.write(wanted.name, content, ttl_ms=FILE_TTL_MS)
+        self._broker.hold(body["envelope_id"], 0)
 
     def _content(self, file: File, address: Address, message: int) -> bytes | None:
         fetching = asyncio.run_coroutine_threadsafe(self._fetched(file, address, message), self._loop)
@@ -121,8 +129,9 @@ class Downloads:
             except Refused as problem:
                 reason = str(problem)
                 pause_s = (problem.wait_ms or 0) / 1000 or _PAUSE_S * attempt
-                if problem.name.startswith("FILE_REFERENCE"):
-                    file = await self._again(file, address, message) or file
+                fresh = problem.name.startswith("FILE_REFERENCE") and await self._again(file, address, message)
+                if fresh:
+                    file, pause_s = fresh, 0.0
             except (OSError, TimeoutError) as problem:
                 reason, pause_s = repr(problem), _PAUSE_S * attempt
             _log.warning("file not fetched", attempt=attempt, reason=reason)

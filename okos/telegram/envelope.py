@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from okos.envelope import Attachment, Envelope
 from okos.telegram.access import command_of, without_our_name
 from okos.telegram.address import Address
-from okos.telegram.download import FETCHED_KINDS, MOST_FILE_BYTES, attachment_name
+from okos.telegram.download import FETCHED_KINDS, MOST_FILE_BYTES, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,7 +43,7 @@ def envelope_of(
     access_hash: int,
     role: Role,
     handled: Collection[str],
-) -> tuple[Envelope, tuple[File, ...]]:
+) -> tuple[Envelope, tuple[Wanted, ...]]:
     """Address a message.
 
     Args:
@@ -70,6 +70,7 @@ def envelope_of(
     if kind == "text" and COMMAND in handled and command_of(incoming.text, username=username) is not None:
         kind = COMMAND
     file = incoming.file if kind in FETCHED_KINDS and kind in handled else None
+    attachment = None if file is None else _attachment(name, file)
     envelope = Envelope(
         id=name,
         channel=CHANNEL,
@@ -80,15 +81,18 @@ def envelope_of(
         emoji=incoming.emoji,
         sent_at_ms=incoming.sent_at_ms,
         reply_to=OUTBOX,
-        attachment=None if file is None else _attachment(name, file),
+        attachment=attachment,
         topic=None if incoming.topic is None else str(incoming.topic),
         address=address.encode(),
         role=role,
     )
-    return envelope, () if file is None or file.size_bytes > MOST_FILE_BYTES else (file,)
+    if file is None or attachment is None or file.size_bytes > MOST_FILE_BYTES:
+        return envelope, ()
+    return envelope, (Wanted(name=attachment.name, message=incoming.id, file=file),)
 
 
 def _attachment(name: str, file: File) -> Attachment:
+    # By the file, too: an edit may bring another one.
     return Attachment(
-        name=attachment_name(name, file), mime=file.mime, file_name=file.file_name, size_bytes=file.size_bytes
+        name=f"attachment:{name}:{file.id}", mime=file.mime, file_name=file.file_name, size_bytes=file.size_bytes
     )

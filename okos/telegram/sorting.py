@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from okos.envelope import Envelope
     from okos.settings import Settings
     from okos.telegram.access import Role
+    from okos.telegram.download import Wanted
     from okos.telegram.publisher import Publisher
-    from okos.telegram.reading import File, Incoming
+    from okos.telegram.reading import Incoming
     from okos.telegram.store import GatewayStore
 
 _REFUSED_TTL_MS = 3_600_000
@@ -155,7 +156,7 @@ class Sorting:
             return
         if files:
             # The same file is fetched already, or being fetched; another one has to be waited for.
-            download = download_message(envelope, (incoming.id,), files)
+            download = download_message(envelope, files)
             if await self._publisher.ask(self._store.publish, [download], {}) == ["new"]:
                 await self._publisher.ask(self._store.hold, envelope.id, HOLD_MS)
         await self._publisher.ask(self._store.replace, self._message(envelope, incoming.id, 0))
@@ -187,7 +188,7 @@ class Sorting:
         # Only one photo of an album has its words.
         return incoming if named or incoming.album in self._our_albums else None
 
-    def _envelope(self, incoming: Incoming, access_hash: int, role: Role) -> tuple[Envelope, tuple[File, ...]]:
+    def _envelope(self, incoming: Incoming, access_hash: int, role: Role) -> tuple[Envelope, tuple[Wanted, ...]]:
         return envelope_of(
             incoming,
             bot_id=self._bot_id,
@@ -199,10 +200,10 @@ class Sorting:
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 
-    def _publish(self, envelope: Envelope, number: int, files: tuple[File, ...]) -> None:
+    def _publish(self, envelope: Envelope, number: int, files: tuple[Wanted, ...]) -> None:
         self._publisher.add(self._message(envelope, number, HOLD_MS if files else 0), envelope)
         if files:
-            self._publisher.add(download_message(envelope, (number,), files))
+            self._publisher.add(download_message(envelope, files))
 
     def _message(self, envelope: Envelope, number: int, hold_ms: int) -> Message[Any]:  # Any: Dramatiq's
         return message_of(
