@@ -8,5 +8,6 @@ how to repeat a seed.
     worker    what the workers run: handlers that write a line when they start and when they end
     trouble   what goes wrong when, from the seed alone
     storm     runs one plan: server, workers, load, trouble; gathers the evidence
-    verdict   judges the evidence, and nothing but the evidence
+    judge     judges the evidence, and nothing but the evidence: account, conduct, service are its parts
+    scenario  runs with a name, with one kind of trouble each, or with something to measure: stage, promptness, crowd
 """

@@ -50,6 +50,7 @@ class Crew:
         threads: How many handlers each runs at once.
         urls: The address of the server for each.
         old: How many of them run as an older release.
+        old_home: The folder with that release's package, and with this one's `chaos`.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class Crew:
         threads: int,
         urls: list[str],
         old: int = 0,
+        old_home: Path | None = None,
     ) -> None:
         self._directory = directory
         self._options = options
         self._threads = threads
         self._old = old
+        self._old_home = old_home or ROOT
         self._urls = urls
         self._log = (directory / "workers.log").open("ab")
         self._left: list[Member] = []
@@ -92,7 +95,7 @@ class Crew:
             command,
             output=self._log,
             environment=os.environ | {"CHAOS": json.dumps(options), "PYTHONUNBUFFERED": "1"},
-            directory=ROOT,
+            directory=self._old_home if options["old"] else ROOT,
             death_signal=signal.SIGTERM,  # so that dramatiq stops its worker
         )
         return Member(number, child)
@@ -136,6 +139,10 @@ class Crew:
         if member.worker_pid:
             self._kill(member.worker_pid)
         return member.worker_pid
+
+    def kill_worker(self, pid: int) -> None:
+        """Kill this worker process."""
+        self._kill(pid)
 
     def kill_master(self, pick: float) -> int:
         """Kill a master and leave its worker an orphan; returns the worker's id."""

@@ -90,6 +90,7 @@ class Evidence:
         refusals: How often a message had to be sent again, by the reason.
         idle_calls: Round trips that the server saw while nothing was to be done.
         slow_calls: Calls that took the server longer than it was told to note: microseconds, and what.
+        claims_us: What claims took the server, from the first on.
     """
 
     seed: int
@@ -125,3 +126,4 @@ class Evidence:
     idle_calls: int = 0
     samples: list[Sample] = field(default_factory=list)
     slow_calls: list[tuple[int, str]] = field(default_factory=list)
+    claims_us: list[int] = field(default_factory=list)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chaos.judge import judge
 from chaos.report import as_json, as_story, as_table
-from chaos.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from chaos.evidence import Evidence
@@ -25,7 +25,7 @@ class Outcome:
 
 def outcome_of(evidence: Evidence, *faults: Fault) -> Outcome:
     """Judge the evidence; `faults` are what else was found in it."""
-    verdict: Verdict = judge(evidence)
+    verdict = judge(evidence)
     verdict.faults += faults
     return Outcome(
         is_good=verdict.is_good,

@@ -11,6 +11,7 @@ from chaos.trouble import KINDS, brew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from chaos.trouble import Trouble
 
@@ -21,13 +22,16 @@ class Plan:
 
     Attributes:
         rate: Messages published a second, until `seconds` have passed or there are `most` of them.
-        old: How many of the workers run as an older release.
+        old: How many of the workers run as an older release: they do not know all actors.
+        old_home: Where that release's package is; None: the present one stands for it.
         drain_s: How long all that is left may take afterwards.
         keep_dead: How many dead letters are kept.
         keep_commits: How many acks of a user are kept to be looked at.
         idle_s: How long to watch the workers do nothing before anything is published.
         sample_s: How often to look at what every OS process uses; 0 for never.
-        slow_us: The server notes calls that take longer; 0 for none.
+        slow_us: The server notes calls that take longer; None for none.
+        claims: How many claims the server is to time, from the first on.
+        is_held_back: Nothing starts before all is published.
         has_replica: The server has one, and can fail over.
         jobs: How many messages of a user may run at once.
     """
@@ -41,6 +45,7 @@ class Plan:
     workers: int = 3
     threads: int = 4
     old: int = 0
+    old_home: Path | None = None
     lease_ms: int = 3_000
     grace_ms: int = 2_000
     max_retries: int = 3
@@ -49,7 +54,9 @@ class Plan:
     keep_commits: int = 1_000_000
     idle_s: float = 0
     sample_s: float = 0
-    slow_us: int = 0
+    slow_us: int | None = None
+    claims: int = 0
+    is_held_back: bool = False
     has_replica: bool = False
     jobs: int = 1
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from chaos.trouble import KINDS
-from chaos.verdict import notes_around
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chaos.evidence import Evidence
+    from chaos.note import Note
     from chaos.verdict import Fault, Verdict
 
 #: Faults told in full; the rest are only counted.
@@ -72,7 +72,7 @@ def as_story(evidence: Evidence, faults: Sequence[Fault]) -> str:
     lines = []
     for fault in faults[:TOLD]:
         lines += ["", f"FAULT {fault.kind}: {fault.text}"]
-        found = notes_around(evidence, fault)
+        found = _notes_around(evidence, fault)
         events = [
             (note.at_ns, f"{note.user} {note.seq} {note.what} (attempt {note.attempt}, {note.token}) in {note.pid}")
             for note in found
@@ -94,3 +94,12 @@ def as_story(evidence: Evidence, faults: Sequence[Fault]) -> str:
         lines += ["", f"and {len(faults) - TOLD} more faults"]
         lines += [f"  {fault.kind}: {fault.text}" for fault in faults[TOLD : TOLD + 20]]
     return "\n".join(lines)
+
+
+def _notes_around(evidence: Evidence, fault: Fault, *, before_s: float = 6.0, after_s: float = 3.0) -> list[Note]:
+    """Return what the handlers of a fault's user noted around it; all of that user's last ones if it has no instant."""
+    notes = [note for note in evidence.notes if note.user == fault.user]
+    if not fault.at_ns:
+        return notes[-20:]
+    first, last = fault.at_ns - int(before_s * 1e9), fault.at_ns + int(after_s * 1e9)
+    return [note for note in notes if first <= note.at_ns <= last]

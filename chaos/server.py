@@ -148,9 +148,17 @@ class Server:
         found = [name for name in names if self._client.ttl(name) == -1]
         return sorted(name for name in found if name.partition(":")[2] not in LASTING)
 
-    def slow_calls(self) -> list[tuple[int, str]]:
-        """Return the calls that took longer than slowlog-log-slower-than: microseconds, and the start of the call."""
-        return [
-            (entry["duration"], entry["command"][:60].decode(errors="replace"))
-            for entry in self._client.slowlog_get(128)
-        ]
+    def note_calls(self, *, slower_than_us: int, most: int = 128) -> None:
+        """Let it note the calls that take longer, the last `most` of them; -1: none any more."""
+        self.configure("slowlog-max-len", most)
+        self.configure("slowlog-log-slower-than", slower_than_us)
+
+    def noted_calls(self) -> list[tuple[int, str]]:
+        """Return what it noted: microseconds, and the start of the call; and let it forget that."""
+        noted = self._client.slowlog_get(-1)
+        self._client.slowlog_reset()
+        return [(entry["duration"], entry["command"][:60].decode(errors="replace")) for entry in noted]
+
+    def count_noted(self) -> int:
+        """Count what it has noted."""
+        return self._client.slowlog_len()

@@ -25,6 +25,7 @@ from chaos.server import Server
 from chaos.wire import Wires
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.mailbox.options import EngineOptions
+from okos.mailbox.script import compose
 from okos.middleware import History
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Storm:
             "keep_commits": plan.keep_commits,
             "max_retries": plan.max_retries,
             "jobs": plan.jobs,
+            "rate": {},
         }
         self._wires: Wires | None = None
         self._steps: list[tuple[float, int, Callable[[], None]]] = []
@@ -74,6 +76,7 @@ class Storm:
         self._samples: list[Sample] = []
         self._cut_numbers: set[int] = set()
         self._idle_calls = 0
+        self._claims_us: list[int] = []
 
     def run(self) -> Evidence:
         """Run the plan and return the evidence. Nothing that was started is left behind."""
@@ -88,6 +91,7 @@ class Storm:
             threads=plan.threads,
             urls=self._addresses(),
             old=plan.old,
+            old_home=plan.old_home,
         )
         outbox = Outbox(self.server.url, lease_ms=plan.lease_ms)
         self.load = Load(self.broker, letters(plan.seed, plan.mix), rate=plan.rate, most=plan.most)
@@ -96,9 +100,13 @@ class Storm:
             self._await_workers()
             self._sit_idle()
             started_ns = time.monotonic_ns()
+            if plan.is_held_back:
+                self.broker.pause()
             self.load.start()
             self.operator.start()
             self._rage()
+            if plan.is_held_back:
+                self._let_go()
             is_drained = self._drain()
             self._say("drained" if is_drained else "not drained in time")
             outbox.close()
@@ -137,8 +145,8 @@ class Storm:
     def _sit_idle(self) -> None:
         """Let the workers do nothing, and count what they ask of the server meanwhile."""
         plan = self._plan
-        if plan.slow_us:
-            self.server.configure("slowlog-log-slower-than", plan.slow_us)
+        if plan.slow_us is not None:
+            self.server.note_calls(slower_than_us=plan.slow_us)
         if not plan.idle_s:
             return
         before = self.server.info("stats")["total_reads_processed"]
@@ -253,6 +261,22 @@ class Storm:
         self._cut_numbers.discard(number)
         span.until_ns = time.monotonic_ns()
 
+    def _let_go(self) -> None:
+        """Let start what was held back, and the server time the first claims."""
+        server, most = self.server, self._plan.claims
+        self._say(f"{len(self.load.accepted)} messages wait")
+        if most:
+            server.note_calls(slower_than_us=0, most=3 * most)  # a claim comes with a settle or a renewal
+        self.broker.resume()
+        if most:
+            wait_until(
+                lambda: server.count_noted() >= 3 * most or self.broker.stats().waiting == 0,
+                deadline_s=self._plan.drain_s,
+            )
+            server.note_calls(slower_than_us=-1, most=3 * most)
+            claim = compose("claim").digest.decode()
+            self._claims_us = [us for us, call in server.noted_calls() if claim in call]
+
     def _drain(self) -> bool:
         """Stop publishing and let everything come to its end."""
         self.load.stop()
@@ -316,7 +340,8 @@ class Storm:
             refusals=dict(load.refusals),
             idle_calls=self._idle_calls,
             samples=self._samples,
-            slow_calls=self.server.slow_calls() if plan.slow_us else [],
+            slow_calls=[] if plan.slow_us is None else self.server.noted_calls(),
+            claims_us=self._claims_us,
         )
         if is_drained:
             self._forget_history()

@@ -30,7 +30,7 @@ broker = MailboxBroker(
     middleware=[
         EndWithParent(),
         UserMutex(max_jobs_per_user=_options["jobs"]),
-        RateLimit(),
+        RateLimit(**_options["rate"]),
         TimeLimit(),
         Shutdown(grace_ms=_options["grace_ms"]),
         EventLoop(),

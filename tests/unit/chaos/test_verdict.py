@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from chaos.crew import Span
 from chaos.evidence import Cancel, Clear, Commit, Evidence, Pause, Totals
+from chaos.judge import judge
 from chaos.letter import DEADLY, DOOMED, WELL, Letter
 from chaos.note import DONE, START, STOPPED, Note
 from chaos.outbox import Reply
 from chaos.server import Outage
-from chaos.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from chaos.verdict import Verdict
 
 S = 1_000_000_000
 LEASE_MS = 3_000

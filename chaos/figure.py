@@ -1,0 +1,48 @@
+"""What was measured, beside what it may be at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaos.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure; `most` is the bar."""
+
+    what: str
+    value: float
+    most: float
+    unit: str = "ms"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is within its bar."""
+        return self.value <= self.most
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        verdict = "" if self.is_good else "  TOO MUCH"
+        return f"{self.what}: {self.value:,.1f} {self.unit}, at most {self.most:,.0f}{verdict}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which this share of them lies; 0 when there is none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
+def outcome_of_figures(figures: Sequence[Figure]) -> Outcome:
+    """Judge them."""
+    bad = [figure for figure in figures if not figure.is_good]
+    return Outcome(
+        is_good=not bad,
+        table="\n".join(f"  {figure}" for figure in figures),
+        story="\n".join(f"FAULT late: {figure}" for figure in bad),
+        figures={figure.what: figure.value for figure in figures},
+    )
