@@ -37,7 +37,7 @@ def maintenance_message(name: str) -> dramatiq.Message[None]:
         actor_name=name,
         args=(),
         kwargs={},
-        options={"mailbox": f"{QUEUE}:{name}", "max_backlog": 1},
+        options={"mailbox": f"{QUEUE}:{name}", "max_backlog": 1, "max_retries": 0, "housekeeping": True},
     )
 
 

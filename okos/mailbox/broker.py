@@ -76,7 +76,8 @@ class MailboxBroker(Operations, Publishing):
     `cost` (of the rate limit, default 1), `priority` (below 0 high, above 0 low), `delay` (joins its mailbox when due),
     `hold` (ms; takes its place now, starts later), `dedup_id`, `max_backlog` with `on_full` ('reject', 'drop_oldest' or
     'coalesce': the handler finds what was merged in its message's option `merged`), `latest_wins` (cancels what its
-    mailbox holds), `expires` (ms), `on_dead` (a message).
+    mailbox holds), `expires` (ms), `on_dead` (a message), `housekeeping` (asked first, heeds neither a pause of all nor
+    a rate, and is not counted; in mailboxes of its own).
 
     Args:
         url: The Redis or Valkey server (7.0 or newer): `redis://`, `rediss://` or `unix://`.
@@ -121,7 +122,16 @@ class MailboxBroker(Operations, Publishing):
         self._previews: PreviewSender | None = None
         super().__init__(middleware=[])
         self.queues: dict[str, None] = {}
-        self.actor_options |= {"mailbox", "max_backlog", "on_full", "latest_wins", "hold", "expires", "dedup_ttl"}
+        self.actor_options |= {
+            "mailbox",
+            "max_backlog",
+            "on_full",
+            "latest_wins",
+            "hold",
+            "expires",
+            "dedup_ttl",
+            "housekeeping",
+        }
         self._boundary = RunBoundary(self)
         self.middleware = [Lifecycle(self), self._boundary]
         for one in default_middleware() if middleware is None else middleware:

@@ -147,6 +147,10 @@ class Run:
         """Return the policy's effects."""
         return [*self._apology, *(self._effects if self._failed else [])]
 
+    def tells(self) -> bool:
+        """Say whether the handler has left an apology of its own; else the one prepared at publish goes out."""
+        return bool(self._apology)
+
     def _add(self, effect: Effect, size_bytes: int) -> None:
         if len(self._effects) >= MOST_EFFECTS:
             raise BadMessage(f"a run may have at most {MOST_EFFECTS} effects; split the work into several messages")

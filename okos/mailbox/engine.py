@@ -35,6 +35,7 @@ from okos.mailbox.delivery import enter
 from okos.mailbox.errors import StoreUnavailable
 from okos.mailbox.heartbeat import Heartbeat
 from okos.mailbox.holdings import Holdings
+from okos.mailbox.measuring import Measuring, measure
 from okos.mailbox.pump import Pump
 
 if TYPE_CHECKING:
@@ -170,6 +171,11 @@ class Engine:
             separators=(",", ":"),
         )
 
+    def metrics(self) -> Measuring | None:
+        """Return the middleware that measures in this process; None if there is none."""
+        middleware = () if self.worker is None else self.worker.broker.middleware
+        return next((one for one in middleware if isinstance(one, Measuring)), None)
+
     def _served(self) -> set[str]:
         """Return the queues that Dramatiq's worker will consume here, as far as they are declared."""
         if self.worker is None:
@@ -221,7 +227,10 @@ class Engine:
         self.cancels.stop()
         for part in (self.pump, self.bell, self.heartbeat, self.cancels):
             part.join(2.0)
+        metrics = self.metrics()
         try:
+            if metrics is not None:
+                measure(self.store, metrics.meter, process=self.id)
             self.store.call("leave", self.id)
         except StoreUnavailable:
             log.debug("the server could not be told that this process ends")

@@ -1,7 +1,8 @@
 """The thread that keeps a worker's OS process alive in the eyes of the others, and looks after the dead.
 
 It depends on nothing that could wait for a message: not on fetching, not on the pump. It renews every held token,
-sweeps when it is this process's turn, stops handlers whose token was lost, and replaces worker threads that died.
+sweeps when it is this process's turn, stops handlers whose token was lost, and replaces worker threads that died. With
+each renewal it writes what was measured, and who sweeps writes the history.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from dramatiq.middleware import Interrupt, TimeLimitExceeded
 
 from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.measuring import measure, sample
 from okos.mailbox.sweeping import SWEPT_AT_ONCE, report, sweep
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         """Serve until the engine is closed."""
         engine = self._engine
-        renew_at = sweep_at = 0.0
+        renew_at = sweep_at = measure_at = 0.0
         while not engine.closed.is_set():
             now = time.monotonic()
             try:
@@ -63,6 +65,9 @@ class Heartbeat(threading.Thread):
                 if self._sweeps and now >= sweep_at:
                     is_all = self.sweep()
                     sweep_at = now + (engine.options.sweep_ms / 1000 if is_all else 0)
+                if now >= measure_at:
+                    measure_at = now + engine.options.renew_ms / 1000
+                    self._write_measures()
             except StoreUnavailable as error:
                 log.debug("heartbeat: %s", error)
                 engine.closed.wait(PAUSE_S)
@@ -96,6 +101,15 @@ class Heartbeat(threading.Thread):
                     self._lose(delivery)
                 else:
                     delivery.deadline = sent_at + engine.options.lease_ms / 1000
+
+    def _write_measures(self) -> None:
+        engine = self._engine
+        metrics = engine.metrics()
+        if metrics is None:
+            return
+        measure(engine.store, metrics.meter, process=engine.id, client=self._client)
+        if self._sweeps:
+            sample(engine.store, metrics.watched, client=self._client)
 
     def _lose(self, delivery: Delivery) -> None:
         if delivery.ended or delivery not in self._engine.holdings.snapshot():

@@ -24,7 +24,7 @@ MOST_COST = 1_000_000_000
 #: Three hundred years; sums of instants stay exact in a double, which is what the server counts in.
 MOST_MS = 10_000_000_000_000
 
-HIGH, NORMAL, LOW = 0, 1, 2
+HIGH, NORMAL, LOW, ASIDE = 0, 1, 2, 3
 
 #: A full mailbox refuses a message, drops its oldest one that has not started, or merges the message into its last one.
 ON_FULL = ("reject", "drop_oldest", "coalesce")
@@ -41,7 +41,7 @@ class Publication:
         max_backlog: What the mailbox may hold; `on_full` says what happens beyond.
         on_full: One of ON_FULL.
         latest_wins: Cancels what its mailbox holds, running or waiting, before it joins.
-        on_dead: Enqueued by whatever buries this message, unless the worker's own policy effects come with the burial.
+        on_dead: Enqueued by whatever buries this message, unless its handler left a message for that itself (`run.on_dead`).
     """
 
     id: str
@@ -120,7 +120,7 @@ def prepare(
         id=name("message_id", message.message_id),
         mailbox=_mailbox(message, option("mailbox", None)),
         queue=name("queue_name", message.queue_name),
-        band=band_of(option("priority", actor_priority)),
+        band=ASIDE if option("housekeeping", None) else band_of(option("priority", actor_priority)),
         body=_body(message),
         cost=_cost(option("cost", 1)),
         delay_ms=_whole("delay", delay_ms),

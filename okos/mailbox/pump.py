@@ -64,7 +64,8 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
         case Retry(delay, error, trace):
             op, effects, real_cost = "retry", [], delivery.run.cost
         case Dead(error, trace):
-            op, delay, effects, real_cost = "dead", 0, delivery.run.committed_with_burial(), delivery.run.cost
+            op = "told" if delivery.run.tells() else "dead"
+            delay, effects, real_cost = 0, delivery.run.committed_with_burial(), delivery.run.cost
         case Release(started):
             op, delay, error, trace, effects, real_cost = (
                 "release" if started else "unstarted",

@@ -50,20 +50,25 @@ class WorkerSeen:
     seen_ms_ago: int
 
 
+_COUNTED = ("accepted", "requeued", "done", "died", "cancelled")
+
+
 def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' reply
     """Read the stats script's reply."""
     now, counts_flat, running, dead, done_kept, delayed, timed, processes = reply
     counts = {counts_flat[i].decode(): int(counts_flat[i + 1]) for i in range(0, len(counts_flat), 2)}
-    accepted, done, died, cancelled = (counts.get(name, 0) for name in ("accepted", "done", "died", "cancelled"))
+    accepted, requeued, done, died, cancelled = (counts.get(name, 0) for name in _COUNTED)
+    # housekeeping is in no count of what came and ended, but it may wait and run
+    aside = [counts.get(f"aside_{name}", 0) for name in _COUNTED]
     stats = Stats(
-        waiting=accepted + counts.get("requeued", 0) - done - died - cancelled - running,
+        waiting=accepted + requeued - done - died - cancelled - running + sum(aside[:2]) - sum(aside[2:]),
         running=running,
         dead=dead,
         done=done,
         accepted=accepted,
         died=died,
         cancelled=cancelled,
-        requeued=counts.get("requeued", 0),
+        requeued=requeued,
         retried=counts.get("retried", 0),
         stalled=counts.get("stalled", 0),
         delayed=delayed,

@@ -58,6 +58,15 @@ TRANSITIONS = (
     "requeue",
     "mailbox",
     "failed",
+    "measure",
+    "sample",
+    "gauges",
+    "message",
+    "running",
+    "delayed",
+    "limits",
+    "discard",
+    "audit",
 )
 
 #: Keys deleted in one call when a namespace is emptied.

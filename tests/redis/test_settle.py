@@ -254,9 +254,20 @@ def test_the_prepared_apology_is_not_sent_when_the_worker_tells(mailboxes: Mailb
     publish_with_apology(mailboxes)
     told = Publish(mailboxes.publication("told", "outbox", queue="outbox"))
 
-    mailboxes.settle(mailboxes.claim(), "dead", error="boom", effects=[told])
+    mailboxes.settle(mailboxes.claim(), "told", error="boom", effects=[told])
 
     assert mailboxes.ids(queues=["outbox"]) == ["told"]
+
+
+def test_what_else_is_sent_of_a_failure_does_not_stand_for_the_apology(mailboxes: Mailboxes) -> None:
+    sorry = mailboxes.publication("sorry", "outbox", queue="outbox")
+    mailboxes.publish("m1", on_dead=sorry)
+    counted = Publish(mailboxes.publication("one more failure", "statistics"))
+
+    mailboxes.settle(mailboxes.claim(), "dead", error="boom", effects=[counted])
+
+    assert mailboxes.ids(queues=["outbox"]) == ["sorry"]
+    assert mailboxes.ids() == ["one more failure"]
 
 
 def test_the_prepared_apology_is_not_sent_when_all_goes_well(mailboxes: Mailboxes) -> None:

@@ -15,7 +15,7 @@ end
 -- Cancels a message that is not running; the caller puts its mailbox where it then belongs.
 local function cancel_waiting(id, record)
   leave(id, record)
-  count('cancelled')
+  count_of(record, 'cancelled')
   forget(id)
 end
 
@@ -40,6 +40,7 @@ local function supersede(box, limit, reason, now)
   if length == 0 then
     return 0, 0
   end
+  local first = redis.call('LINDEX', list, 0)
   -- what runs may be beyond the window, if the window was wider when it started
   local running = {}
   for _, id in ipairs(redis.call('LRANGE', list, 0, math.max(limit_of(box, limit).jobs, limit.most_jobs) - 1)) do
@@ -57,7 +58,8 @@ local function supersede(box, limit, reason, now)
       redis.call('RPUSH', list, id)
     end
     redis.call('RPUSH', P .. 'trash', name)
-    count('cancelled', length - #running)
+    -- a mailbox holds either housekeeping or none
+    count_of(record_of(first) or {}, 'cancelled', length - #running)
   end
   return length - #running, #running
 end

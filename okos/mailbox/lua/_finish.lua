@@ -19,7 +19,7 @@ end
 
 local function complete(id, record, keep, now)
   leave(id, record)
-  count('done')
+  count_of(record, 'done')
   if keep > 0 then
     record.state, record.ended, record.token, record.due = 'done', now, nil, nil
     if record.on_dead then
@@ -41,7 +41,7 @@ end
 -- Gives a message up. `told` says that the worker's own apology goes with it; else the one prepared at publish does.
 local function bury(id, record, error, trace, told, keep, limit, now)
   leave(id, record)
-  count('died')
+  count_of(record, 'died')
   -- read before the history is trimmed, which may take this very message
   local prepared = record.on_dead and not told and redis.call('HGET', P .. 'on_dead', id)
   record.state, record.ended, record.token, record.due = 'dead', now, nil, nil

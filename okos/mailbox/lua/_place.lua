@@ -12,7 +12,7 @@
 -- promote look again and trust neither, so that no transition has to take a mailbox out of where it no longer belongs.
 --
 -- {ns}:box:{mailbox}         list    ids in publish order
--- {ns}:ready:{queue}:{band}  zset    the ring: mailbox -> when it joined; band 0 high, 1 normal, 2 low
+-- {ns}:ready:{queue}:{band}  zset    the ring: mailbox -> when it joined; band 0 high, 1 normal, 2 low, 3 housekeeping
 -- {ns}:timed                 zset    mailbox -> instant (ms)
 -- {ns}:bell:{queue}          list    one element when ready work may be unseen; expires, for a lost bell costs seconds only
 -- {ns}:rate:{mailbox}        hash    level, at (ms): a bucket that leaks; expires once it would be empty
@@ -97,7 +97,7 @@ local function look(box, limit, now)
       local started = state == 'backoff'
       if started or not passed_unstarted then
         local due = record.due or 0
-        if limit.rate > 0 and not record.charged then
+        if limit.rate > 0 and not record.charged and record.band ~= ASIDE then
           due = math.max(due, (rate_due(box, record.cost or 1, limit, now)))
         end
         if due <= now then

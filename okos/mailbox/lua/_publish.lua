@@ -97,7 +97,7 @@ local function publish(p, limit, now, is_effect)
   end
   new_record(p.id, record)
   redis.call('HSET', P .. 'body', p.id, p.body)
-  count('accepted')
+  count_of(record, 'accepted')
   if p.delay > 0 then
     local due = now + p.delay
     record.state = 'delayed'

@@ -9,8 +9,11 @@
 -- {ns}:error           hash    id -> error and traceback of its last failed attempt (MessagePack)
 -- {ns}:seen:{minute}   set     the ids of messages that ended in that minute; expires when the next one is over
 -- {ns}:leases          zset    id -> instant (ms) at which the running attempt is taken for dead unless it renews
--- {ns}:counts          hash    kept for ever: seq, token and how many were accepted, done, died, cancelled, retried, stalled, pruned
+-- {ns}:counts          hash    kept for ever: seq, token and how many were accepted, done, died, cancelled, retried, stalled,
+--                              pruned; aside_accepted … likewise, of housekeeping
 local SEEN_MS = 60000
+-- The band of housekeeping: it is asked first, heeds neither a pause of all nor a rate, and is counted by itself.
+local ASIDE = '3'
 
 local known, changed, forgotten = {}, {}, {}
 local counted, gone, leased, unleased = {}, {}, {}, {}
@@ -36,6 +39,10 @@ end
 
 local function count(field, by)
   counted[field] = (counted[field] or 0) + (by or 1)
+end
+
+local function count_of(record, field, by)
+  count(record.band == ASIDE and 'aside_' .. field or field, by)
 end
 
 -- Forgets a message that has ended. Its id is remembered for a minute, so that a late repeat is not a second message.

@@ -74,13 +74,14 @@ write_rings()
 
 local size, total = {}, 0
 for q, queue in ipairs(queues) do
-  size[q] = {}
-  for band = 0, 2 do
+  size[q] = { [0] = 0, 0, 0 }
+  -- with all paused, only housekeeping goes on
+  for band = limit.paused and 3 or 0, 3 do
     size[q][band] = redis.call('ZCARD', P .. 'ready:' .. queue .. ':' .. band)
     total = total + size[q][band]
   end
 end
-if total == 0 or limit.paused then
+if total == 0 then
   flush(now)
   return { due, 0, {} }
 end
@@ -90,9 +91,8 @@ local turn = redis.call('HINCRBY', P .. 'counts', 'token', n) - n
 
 -- The ring to serve next: the band by weight, then the queues in turn.
 local function next_ring()
-  local first = FIRST[turn % 8]
-  for step = 0, 3 do
-    local band = step == 0 and first or step - 1
+  for step = -1, 3 do
+    local band = step == -1 and 3 or step == 0 and FIRST[turn % 8] or step - 1
     for offset = 0, #queues - 1 do
       local q = (turn + offset) % #queues + 1
       if size[q][band] > 0 then
@@ -149,7 +149,8 @@ while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
     redis.call('ZADD', P .. 'timed', id, box)
   elseif what == 'ready' then
     local its_band, cost = record.band or '1', record.cost or 1
-    local over = all and not record.charged and all.level + math.min(cost, limit.all_burst) - limit.all_burst or 0
+    local is_charged = record.charged or its_band == ASIDE
+    local over = all and not is_charged and all.level + math.min(cost, limit.all_burst) - limit.all_burst or 0
     if record.queue ~= queue or its_band ~= tostring(band) then
       enring(box, record.queue, its_band, now)
       ring_bell(record.queue)
@@ -167,7 +168,7 @@ while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
       if suspect(record.stalls or 0) then
         may_suspect = false
       end
-      if (own.rate > 0 or all) and not record.charged then
+      if (own.rate > 0 or all) and not is_charged then
         -- once a message, whatever becomes of it
         if own.rate > 0 then
           charge(box, cost, own, now)
@@ -211,7 +212,7 @@ if #ids > 0 then
   end
   if total > 0 then
     for q, queue in ipairs(queues) do
-      if size[q][0] + size[q][1] + size[q][2] > 0 then
+      if size[q][0] + size[q][1] + size[q][2] + size[q][3] > 0 then
         ring_bell(queue)
       end
     end

@@ -16,7 +16,7 @@ for _, id in ipairs(ARGV) do
     record.state, record.epoch = 'waiting', (record.epoch or 0) + 1
     changed[id] = true
     redis.call('HDEL', P .. 'error', id)
-    count('requeued')
+    count_of(record, 'requeued')
     join_mailbox(id, record.box, limit, now)
     requeued = requeued + 1
   end

@@ -5,7 +5,7 @@
 -- KEYS[1]  namespace prefix
 -- ARGV     process id, sequence, keep of done, keep of dead, number of attempts, then for each:
 --          id, token, 'done' (acknowledged, and nothing else to write), or
---          id, token, 'ack' | 'retry' | 'dead' | 'release' | 'unstarted' | 'defer', delay (ms), real cost | '',
+--          id, token, 'ack' | 'retry' | 'dead' | 'told' (dead, and its user is told by an effect) | 'release' | 'unstarted' | 'defer', delay (ms), real cost | '',
 --          error, traceback, number of effects, then for each effect:
 --            'publish', publication | 'append', name, value, keep, ttl (ms) | 'put', name, value, ttl (ms) | 'delete', name
 -- Returns  for each attempt 'ok' | 'cancelled' (it was flagged meanwhile; it ends without effects) | 'lost' (its token was
@@ -109,8 +109,8 @@ for a, start in ipairs(starts) do
     elseif op == 'ack' then
       complete(id, record, keep_done, now)
       write(effects[a])
-    elseif op == 'dead' then
-      bury(id, record, ARGV[start + 5], ARGV[start + 6], #effects[a] > 0, keep_dead, limit, now)
+    elseif op == 'dead' or op == 'told' then
+      bury(id, record, ARGV[start + 5], ARGV[start + 6], op == 'told', keep_dead, limit, now)
       write(effects[a])
     elseif op == 'retry' then
       suspend(id, record, 'backoff', now + delay, true)
