@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import traceback
+from dataclasses import replace
 from queue import Empty
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +20,7 @@ from okos.mailbox.delivery import Delivery, enter
 from okos.mailbox.policy import RetryPolicy, backoff_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from okos.mailbox.engine import Engine
 
@@ -41,11 +42,12 @@ def decide(delivery: Delivery, policy: RetryPolicy) -> Decision:
         # An unknown actor is met while old and new workers run side by side: another worker may know it.
         error, trace = describe_error(exception)
         retries = delivery.claimed.retries
-        if policy.max_retries is None or retries < policy.max_retries:
+        wanted = _with_options(policy, delivery.options)
+        if wanted.max_retries is None or retries < wanted.max_retries:
             delay_ms = backoff_ms(
                 retries,
-                min_backoff=policy.min_backoff,
-                max_backoff=policy.max_backoff,
+                min_backoff=wanted.min_backoff,
+                max_backoff=wanted.max_backoff,
                 spread=random.random(),
             )
             return Retry(delay_ms, error, trace)
@@ -54,6 +56,17 @@ def decide(delivery: Delivery, policy: RetryPolicy) -> Decision:
         error, trace = ("rejected", "") if exception is None else describe_error(exception)
         return Dead(error, trace)
     return Ack()
+
+
+def _with_options(policy: RetryPolicy, options: Mapping[str, object]) -> RetryPolicy:
+    """Put a message's own numbers before the policy's. What is no number came from outside and is passed over."""
+    for name in ("max_retries", "min_backoff", "max_backoff"):
+        value = options.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            policy = replace(policy, **{name: value})
+    if "max_retries" in options and options["max_retries"] is None:
+        policy = replace(policy, max_retries=None)
+    return policy
 
 
 class MailboxConsumer(Consumer):
