@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from concurrent.futures import CancelledError, Future, wait
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import dramatiq.asyncio
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Interrupt, Middleware
 
 from okos.mailbox.delivery import current_delivery
 
@@ -21,6 +21,38 @@ R = TypeVar("R")
 
 #: A loop that does not stop in this time is left to die with the process.
 STOP_S = 2.0
+
+
+class _Call(Generic[R]):
+    """One coroutine on the loop, and what came of it. All but `outcome` is for the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, R]) -> None:
+        self.outcome: Future[R] = Future()
+        self._loop = loop
+        self._coroutine = coroutine
+        self._task: asyncio.Task[R] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it was cancelled before."""
+        if not self.outcome.done():
+            self._task = self._loop.create_task(self._coroutine)
+            self._task.add_done_callback(self._hand_over)
+
+    def cancel(self) -> None:
+        """Cancel it, started or not."""
+        if self._task is not None:
+            self._task.cancel()
+        elif not self.outcome.done():
+            self._coroutine.close()
+            self.outcome.set_exception(CancelledError())
+
+    def _hand_over(self, done: asyncio.Task[R]) -> None:
+        if done.cancelled():
+            self.outcome.set_exception(CancelledError())
+        elif (error := done.exception()) is not None:
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(done.result())
 
 
 class LoopThread(threading.Thread):
@@ -54,39 +86,26 @@ class LoopThread(threading.Thread):
         Raises:
             Interrupt: The run was interrupted and the coroutine has ended.
         """
-        outcome: Future[R] = Future()
-        task: asyncio.Task[R] | None = None
-
-        def start() -> None:
-            nonlocal task
-            task = self.loop.create_task(coroutine)
-            task.add_done_callback(hand_over)
-
-        def hand_over(done: asyncio.Task[R]) -> None:
-            if done.cancelled():
-                outcome.set_exception(CancelledError())
-            elif (error := done.exception()) is not None:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(done.result())
-
-        def cancel() -> None:
-            if task is not None:
-                task.cancel()
-
-        self.loop.call_soon_threadsafe(start)
+        call = _Call(self.loop, coroutine)
         delivery = current_delivery()
-        if delivery is None:
-            return outcome.result()
-        delivery.runs_coroutine(lambda: self.loop.call_soon_threadsafe(cancel))
         try:
-            return outcome.result()
+            if delivery is not None:
+                # Before it starts: from here on an interrupt is a cancellation, and not an exception in this thread.
+                delivery.runs_coroutine(lambda: self.loop.call_soon_threadsafe(call.cancel))
+            self.loop.call_soon_threadsafe(call.start)
+            return call.outcome.result()
         except CancelledError:
-            if delivery.interrupted_by is not None:
+            if delivery is not None and delivery.interrupted_by is not None:
                 raise delivery.interrupted_by from None
             raise
+        except Interrupt:
+            # One that was on its way to this thread before that. Nothing may run on when its run is over.
+            self.loop.call_soon_threadsafe(call.cancel)
+            wait([call.outcome])
+            raise
         finally:
-            delivery.runs_coroutine(None)
+            if delivery is not None:
+                delivery.runs_coroutine(None)
 
     async def _wind_down(self) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
