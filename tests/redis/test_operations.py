@@ -294,6 +294,15 @@ def test_a_full_mailbox_may_merge_a_message_into_its_last_one(mailboxes: Mailbox
     assert mailboxes.stats().accepted == 1
 
 
+def test_what_is_merged_stays_within_a_bound(mailboxes: Mailboxes) -> None:
+    merging = {"max_backlog": 1, "on_full": "coalesce", "actor": "answer", "body": bytes(400_000)}
+    mailboxes.publish("m1", **merging)
+
+    assert mailboxes.publish("m2", **merging) == "merged"
+    assert mailboxes.publish("m3", **merging) == "full"
+    assert [len(body) for body in mailboxes.claim().merged] == [400_000]
+
+
 def test_the_latest_wins_over_what_waits_and_what_runs(mailboxes: Mailboxes) -> None:
     for number in range(3):
         mailboxes.publish(f"m{number}")

@@ -4,6 +4,9 @@
 -- {ns}:delayed             zset    16 digits of publish sequence .. id -> due (ms): outside its mailbox until then
 -- {ns}:expiry              zset    id -> instant (ms) after which a message that still waits is cancelled
 
+-- What a message and all that was merged into it may have together; beyond, a full mailbox refuses.
+local MOST_MERGED = 1048576
+
 -- A publication in ARGV from i on: its fields in this order, then '1' and the publication for when it is buried, or '0'.
 local function read_publication(i)
   local p = {
@@ -41,7 +44,7 @@ local function make_room(p, limit, now)
   elseif p.on_full == 'coalesce' then
     local id = redis.call('LINDEX', list, -1)
     local record = record_of(id)
-    if record and record.state == 'waiting' and record.actor == p.actor then
+    if record and record.state == 'waiting' and record.actor == p.actor and record.bytes + #p.body <= MOST_MERGED then
       local merged = record.merged and cmsgpack.unpack(redis.call('HGET', P .. 'merged', id)) or {}
       merged[#merged + 1] = p.body
       redis.call('HSET', P .. 'merged', id, cmsgpack.pack(merged))
