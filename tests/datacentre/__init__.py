@@ -24,8 +24,8 @@ groups `by=` says who does. `form=` says how the bot hears of it live, see core.
 
 Troubles (troubles.py): fail, drop, ignore, lose_answer, delay, refuse_message, refuse/accept, cut_connections,
 pause/go_on, revoke, forget_keys, revoke_token, forget_changes, expire_files, forget_sessions; lift_faults. Attributes:
-slice_size (of a difference), answers_pings, transport_error, refuses_overlap (AUTH_KEY_DUPLICATED for a second live
-session).
+slice_size (changes in a difference, 100), answers_pings, transport_error (-429: the answer to every packet),
+refuses_overlap (AUTH_KEY_DUPLICATED for a second live session).
 
 What happened (record.py): dc.record.of("said", peer), .counts() by RPC name, .events, .calls, .most_within(1000, peer);
 dc.violations(). dc.do(function) does several things in one step of the loop.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyrogram.raw.core import GzipPacked, Int, Long, TLObject
 
 from . import calls
-from .handshake import Handshake, key_id_of
+from .handshake import BadHandshake, Handshake, key_id_of
 from .session import SALT, BadPacket, Session, message_id, open_packet
 from .tl import F, T
 
@@ -35,13 +35,14 @@ class Connection:
 
     async def serve(self) -> None:
         """Read until the client or `close()` ends it."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, BadPacket):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             async for packet in self._packets():
                 await self.dc.going_on.wait()
-                if packet[:8] == bytes(8):
-                    self._shake_hands(packet)
-                else:
-                    self._take(packet)
+                try:
+                    self._open(packet)
+                except (BadHandshake, BadPacket, KeyError) as error:  # KeyError: a constructor of another layer
+                    self.dc.record.add("unreadable", text=repr(error))
+                    break
         self.close()
 
     def close(self) -> None:
@@ -73,6 +74,12 @@ class Connection:
             if words == _LONG_FRAME:
                 words = int.from_bytes(await self._reader.readexactly(3), "little")
             yield await self._reader.readexactly(words * 4)
+
+    def _open(self, packet: bytes) -> None:
+        if packet[:8] == bytes(8):
+            self._shake_hands(packet)
+        else:
+            self._take(packet)
 
     def _shake_hands(self, packet: bytes) -> None:
         answer = self._handshake.answer(TLObject.read(BytesIO(packet[20:]))).write()
@@ -128,6 +135,8 @@ class Connection:
     async def _call(self, session: Session, message: Any) -> None:
         try:
             result = await calls.perform(self.dc, session, message.body)
+            if len(result.write()) > _GZIP_FROM_BYTES:
+                result = GzipPacked(result)
         except calls.BadMessage as refusal:
             refused = T.BadMsgNotification(
                 bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=refusal.code
@@ -138,6 +147,7 @@ class Connection:
             if verdict.cut and session.connection is self:
                 self.close()
             return
-        if len(result.write()) > _GZIP_FROM_BYTES:
-            result = GzipPacked(result)
+        except Exception as error:  # noqa: BLE001 -- the top of a call: the test has to hear of it, not the client
+            self.dc.broken.append(error)
+            return
         session.answer(T.RpcResult(req_msg_id=message.msg_id, result=result))

@@ -77,7 +77,7 @@ class Core:
             rpc_account.HANDLERS, rpc_state.HANDLERS, rpc_messages.HANDLERS, rpc_files.HANDLERS
         )
         self.form: Form = "full"
-        self.slice_size: int | None = None
+        self.slice_size: int | None = 100
         self.answers_pings = True
         self.transport_error: int | None = None  # -429 for a flood of connections: the answer to every packet
         self.unauthorized = "AUTH_KEY_UNREGISTERED"
@@ -91,6 +91,7 @@ class Core:
         self.callback_queries: dict[int, Peer] = {}
         self.sending: set[tuple[Peer, int]] = set()
         self.watchers: list[Callable[[], None]] = []
+        self.broken: list[Exception] = []  # what went wrong in the data centre itself; `stop()` raises it
         self._running: set[asyncio.Task[None]] = set()
 
     @property

@@ -22,6 +22,7 @@ EventKind = Literal[
     "callback_answer",
     "commands",
     "download",
+    "unreadable",  # a packet that no client of this layer sends: its connection was cut
     "unknown",  # an RPC that the data centre does not know
 ]
 

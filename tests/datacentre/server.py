@@ -53,7 +53,11 @@ class DataCentre(People, Troubles):
         return self
 
     async def stop(self) -> None:
-        """Listen no more, cut every connection, write the state. It can be started again with all it had."""
+        """Listen no more, cut every connection, write the state. It can be started again with all it had.
+
+        Raises:
+            Exception: a call met a fault of the data centre itself: the test that ran says nothing about the client.
+        """
         if self._server is not None:
             self._server.close()
         self.cut_connections()
@@ -69,6 +73,8 @@ class DataCentre(People, Troubles):
             self.watchers.remove(self._save_soon)
             self._save()
         self._server = self.loop = None
+        if self.broken:
+            raise self.broken.pop()
 
     def restart(self, *, away_s: float = 0) -> None:
         """Stop listening and cut all, stay away, come back on the same port. From another thread than the loop's."""
