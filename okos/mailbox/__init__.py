@@ -35,7 +35,7 @@ The state machine. Each transition is one script (`lua/`), bounded, and all or n
 """
 
 from okos.mailbox.broker import MailboxBroker
-from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
+from okos.mailbox.decision import Ack, Dead, Decision, Defer, Postpone, Release, Retry
 from okos.mailbox.delivery import Delivery, current_run
 from okos.mailbox.effect import Run
 from okos.mailbox.errors import BadMessage, LeaseLost, MailboxFull, RunOver, StoreTooOld, StoreUnavailable
@@ -67,6 +67,7 @@ __all__ = [
     "MailboxFull",
     "MailboxSeen",
     "MessageSeen",
+    "Postpone",
     "RatePolicy",
     "Release",
     "Retry",

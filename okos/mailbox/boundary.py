@@ -6,12 +6,13 @@ actor: it opens the run that effects are collected in, and closes the door to in
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from dramatiq.middleware import Middleware, Shutdown
 
 from okos.mailbox.cancels import Cancelled
-from okos.mailbox.decision import Release
+from okos.mailbox.decision import Defer, Postpone, Release
 from okos.mailbox.delivery import Delivery, enter
 from okos.mailbox.heartbeat import LeaseLost
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dramatiq.broker import MessageProxy
 
     from okos.mailbox.broker import MailboxBroker
+
+log = logging.getLogger(__name__)
 
 
 class Lifecycle(Middleware):
@@ -69,7 +72,10 @@ class RunBoundary(Middleware):
         del broker, result
         if isinstance(message, Delivery):
             message.end()
-            if exception is not None and message.interrupted_by in (Shutdown, LeaseLost, Cancelled):
+            if isinstance(exception, Postpone):
+                message.decision = Defer(exception.delay_ms)
+                log.info("message %s runs again in %d ms, as its handler asked", message.message_id, exception.delay_ms)
+            elif exception is not None and message.interrupted_by in (Shutdown, LeaseLost, Cancelled):
                 message.decision = Release()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:

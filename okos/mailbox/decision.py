@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import dramatiq
+
+#: Longer is no wait in a mailbox but a message with a delay: everything behind it would wait, too.
+MOST_POSTPONED_MS = 7 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Ack:
@@ -47,3 +52,26 @@ class Defer:
 
 
 Decision = Ack | Retry | Dead | Release | Defer
+
+
+class Postpone(dramatiq.Retry):
+    """Raised by a handler: not now, and it is nobody's fault. Its message runs again after `delay_ms`.
+
+    For a service that says when to come back (a flood wait). The message keeps its place, so its mailbox waits and no
+    other does; neither an attempt nor a retry is counted, the rate limit is not charged again, and nothing is logged as
+    an error. What the run had sent or stored until then is dropped like that of any run that does not end with an ack:
+    the next one makes its own. As nothing is counted, only `expires` or a cancel ends what is postponed for ever.
+
+    Args:
+        delay_ms: Whole milliseconds, from 1 to seven days.
+        reason: For whoever catches it; not kept.
+
+    Raises:
+        ValueError: The delay is none. Raised in a handler, that is a failure like any other.
+    """
+
+    def __init__(self, delay_ms: int, reason: str = "") -> None:
+        if isinstance(delay_ms, bool) or not isinstance(delay_ms, int) or not 1 <= delay_ms <= MOST_POSTPONED_MS:
+            raise ValueError(f"delay_ms must be a whole number from 1 to {MOST_POSTPONED_MS:,}, not {delay_ms!r}")
+        super().__init__(reason, delay=delay_ms)
+        self.delay_ms = delay_ms

@@ -87,6 +87,7 @@ class Fleet:
         grace_ms: int = 20_000,
         rate: Mapping[str, float] | None = None,
         environment: Mapping[str, str] | None = None,
+        app: str = "engine_app",
     ) -> Worker:
         """Start one command; returns when it is known to serve. `rate` holds the arguments of RateLimit."""
         options = self._options | {"lease_ms": LEASE_MS, "grace_ms": grace_ms, "rate": dict(rate or {})}
@@ -96,7 +97,7 @@ class Fleet:
         self._logs.append(log)
         child = spawn(
             [
-                *(sys.executable, "-m", "dramatiq", "engine_app"),
+                *(sys.executable, "-m", "dramatiq", app),
                 *("--path", str(Path(__file__).parent), "--processes", str(processes), "--threads", str(threads)),
             ],
             output=log,

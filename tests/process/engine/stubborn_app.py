@@ -1,0 +1,68 @@
+"""More handlers for the engine's process tests, of the kind that does not do as it is told: `dramatiq stubborn_app`."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import dramatiq
+from engine_app import broker, note, reply
+
+from okos.mailbox import Postpone, current_run
+
+__all__ = ["broker"]
+
+
+@dramatiq.actor(queue_name="text")
+def stick(user: str, number: int) -> None:
+    """Call C code that returns in an hour."""
+    note("start", user, number)
+    reply(user, number)
+    time.sleep(3600)
+
+
+@dramatiq.actor(queue_name="text")
+def come_back(user: str, number: int, gate: str) -> None:
+    """Call C code that returns when the gate is opened; then go on as if nothing had happened. Only the first time."""
+    run = current_run()
+    assert run is not None
+    note("start", user, number)
+    if run.attempt == 1:
+        reading = os.open(gate, os.O_RDONLY)  # a pipe: waits for somebody who writes
+        os.close(reading)
+    reply(user, number)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="photo")
+async def clog(user: str, number: int) -> None:
+    """Call what returns in an hour, on the event loop that all coroutines of the process share."""
+    note("start", user, number)
+    time.sleep(3600)  # noqa: ASYNC251  # the mistake that is tested
+
+
+@dramatiq.actor(queue_name="photo")
+async def nap(user: str, number: int) -> None:
+    """Use the event loop."""
+    note("start", user, number)
+    await asyncio.sleep(0)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="text")
+def postpone(user: str, number: int, until: str, ms: int) -> None:
+    """Ask for later, as long as there is no file `until`."""
+    note("start", user, number)
+    reply(user, number)
+    if not Path(until).exists():
+        raise Postpone(ms)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="photo")
+async def postpone_async(user: str, number: int, until: str, ms: int) -> None:
+    """Likewise, as a coroutine."""
+    note("start", user, number)
+    if not Path(until).exists():  # noqa: ASYNC240  # a test's gate is a file
+        raise Postpone(ms)
+    note("end", user, number)
