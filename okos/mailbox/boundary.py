@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from dramatiq.middleware import Middleware, Shutdown
+from dramatiq.middleware import Middleware, Shutdown, SkipMessage
 
 from okos.mailbox.cancels import Cancelled
 from okos.mailbox.decision import Defer, Postpone, Release
 from okos.mailbox.delivery import Delivery, enter
-from okos.mailbox.heartbeat import LeaseLost
+from okos.mailbox.heartbeat import TokenLost
 
 if TYPE_CHECKING:
     from dramatiq import Broker, Worker
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from okos.mailbox.broker import MailboxBroker
 
 log = logging.getLogger(__name__)
+
+
+class GivenBack(SkipMessage):
+    """This process has given the message back, or given it up: it must not start here."""
 
 
 class Lifecycle(Middleware):
@@ -38,13 +42,19 @@ class Lifecycle(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Stop claiming at once, let running handlers end within the grace, give back the rest."""
-        del broker
-        self._owner.drain(worker)
+        del broker, worker
+        self._owner.drain()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        """Write what has ended and stop the engine's threads."""
+        """Write what has ended and stop the engine's threads; then make a fresh start, if that is what it was for.
+
+        Called last of all hooks: nothing of this worker runs any more but threads that hang.
+        """
         del broker, worker
-        self._owner.stop_engine()
+        seat = self._owner.stop_engine()
+        if seat is not None:
+            self._owner.close()
+            seat.replace()
 
 
 class RunBoundary(Middleware):
@@ -58,7 +68,8 @@ class RunBoundary(Middleware):
         if isinstance(message, Delivery):
             message.time_limit_ms = self._owner.time_limit_ms(broker, message)
             enter(message)
-            message.begin()
+            if not message.begin():
+                raise GivenBack(f"message {message.message_id} is not this process's any more")
 
     def after_process_message(
         self,
@@ -75,7 +86,7 @@ class RunBoundary(Middleware):
             if isinstance(exception, Postpone):
                 message.decision = Defer(exception.delay_ms)
                 log.info("message %s runs again in %d ms, as its handler asked", message.message_id, exception.delay_ms)
-            elif exception is not None and message.interrupted_by in (Shutdown, LeaseLost, Cancelled):
+            elif exception is not None and message.interrupted_by in (Shutdown, TokenLost, Cancelled):
                 message.decision = Release()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:

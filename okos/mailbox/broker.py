@@ -30,6 +30,7 @@ from okos.mailbox.delivery import current_delivery, current_run
 from okos.mailbox.engine import Engine
 from okos.mailbox.errors import MailboxFull, RunOver, StoreUnavailable
 from okos.mailbox.fitness import Severity, require_version
+from okos.mailbox.image import Seat, find_seat
 from okos.mailbox.operations import Operations
 from okos.mailbox.options import EngineOptions
 from okos.mailbox.policy import (
@@ -307,7 +308,7 @@ class MailboxBroker(Operations, Publishing):
         """
         self._look_at_server()
         with self._engine_lock:
-            self._engine = self._new_engine(threads=worker.worker_threads, worker=worker)
+            self._engine = self._new_engine(threads=worker.worker_threads, worker=worker, seat=find_seat())
 
     def _look_at_server(self) -> None:
         """Say what is not well with the server, once; one that does not answer now is not looked at again."""
@@ -320,24 +321,23 @@ class MailboxBroker(Operations, Publishing):
             log.log(_LEVELS[finding.severity], "the server: %s", finding.text)
         require_version(findings)
 
-    def drain(self, worker: Worker) -> None:
+    def drain(self) -> None:
         """Stop claiming and let what runs end; threads that do not come back are left behind."""
         engine = self._engine
         if engine is not None:
             engine.drain(engine.options.shutdown.grace_ms / 1000, Shutdown)
-            for thread in engine.hung_threads():
-                if thread in worker.workers:
-                    worker.workers.remove(thread)
 
-    def stop_engine(self) -> None:
-        """Stop the engine of this OS process, if there is one."""
+    def stop_engine(self) -> Seat | None:
+        """Stop the engine of this OS process, if there is one. Returns its seat if it wants the process replaced."""
         with self._engine_lock:
             engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+        if engine is None:
+            return None
+        engine.close()
+        return engine.seat if engine.starts_afresh else None
 
-    def _new_engine(self, *, threads: int, worker: Worker | None) -> Engine:
-        return Engine(self.store, self.options(), threads=threads, worker=worker)
+    def _new_engine(self, *, threads: int, worker: Worker | None, seat: Seat | None = None) -> Engine:
+        return Engine(self.store, self.options(), threads=threads, worker=worker, seat=seat)
 
 
 def default_middleware() -> list[Middleware]:

@@ -68,13 +68,16 @@ class Delivery(MessageProxy):
         self.lost = False
         self.cancelled = False
         self.ended = False
+        #: Its outcome was decided without its handler, which may still run: nothing that it does counts any more.
         self.abandoned = False
         self.started_at: float | None = None
         self.time_limit_ms = float("inf")
         self.interrupted_by: type[Interrupt] | None = None
+        self.interrupted_at: float | None = None
         self.cancel_task: Callable[[], object] | None = None
-        self._thread_id: int | None = None
         self.thread: threading.Thread | None = None
+        self._thread_id: int | None = None
+        self._decided = False
         self._lock = threading.Lock()
 
     @property
@@ -91,12 +94,29 @@ class Delivery(MessageProxy):
         """Say whether this attempt may start: its token is not lost and its lease has not run out. Local and free."""
         return not self.lost and not self.cancelled and not self.ended and time.monotonic() < self.deadline
 
-    def begin(self) -> None:
-        """Mark that the handler starts on this thread."""
+    def begin(self) -> bool:
+        """Mark that the handler starts on this thread; False if it must not, for the message was given back."""
         with self._lock:
+            if self._decided:
+                return False
             self.started_at = time.monotonic()
             self._thread_id = threading.get_ident()
             self.thread = threading.current_thread()
+            return True
+
+    def decide(self, *, if_unstarted: bool = False) -> bool:
+        """Take the right to say how this attempt ends; True for the first who asks, and for nobody after that.
+
+        The thread that runs it, whoever gives it up and whoever takes it back may all want to.
+
+        Args:
+            if_unstarted: Only if its handler has not started; then it never will.
+        """
+        with self._lock:
+            if self._decided or (if_unstarted and self.started_at is not None):
+                return False
+            self._decided = True
+            return True
 
     def end(self) -> None:
         """Mark that the handler has ended; from here on nobody interrupts its thread."""
@@ -114,6 +134,7 @@ class Delivery(MessageProxy):
             if self._thread_id is None or self.interrupted_by is not None:
                 return False
             self.interrupted_by = reason
+            self.interrupted_at = time.monotonic()
             if reason is not TimeLimitExceeded:
                 # What an actor is known to throw, Dramatiq logs without a traceback; and this is no failure.
                 self.options["throws"] = reason

@@ -15,6 +15,7 @@ A process takes claims only for free threads, and beyond them only what it will 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -22,8 +23,9 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dramatiq.middleware import TimeLimitExceeded
 
@@ -37,12 +39,16 @@ from okos.mailbox.heartbeat import Heartbeat
 from okos.mailbox.holdings import Holdings
 from okos.mailbox.measuring import Measuring, measure
 from okos.mailbox.pump import Pump
+from okos.mailbox.recycle import Recycle, Step
 
 if TYPE_CHECKING:
+    from queue import Queue
+
     from dramatiq import Worker
     from dramatiq.middleware import Interrupt
 
     from okos.mailbox.delivery import Delivery
+    from okos.mailbox.image import Seat
     from okos.mailbox.options import EngineOptions
     from okos.mailbox.store import Store
 
@@ -50,6 +56,9 @@ log = logging.getLogger(__name__)
 
 #: After an interrupt a handler gets this long to clean up before the process goes on without it.
 CLEAN_UP_S = 3.0
+
+#: Middlewares that have not judged a hung attempt by then have nothing to say about it.
+JUDGE_S = 2.0
 
 
 class Engine:
@@ -59,14 +68,25 @@ class Engine:
         store: Where the mailboxes are.
         options: Lease, limits and history; fixed for the life of the process.
         threads: How many handlers run at once here.
+        worker: Dramatiq's, whose threads run the handlers.
+        seat: How this process can be replaced; None if it cannot.
     """
 
-    def __init__(self, store: Store, options: EngineOptions, *, threads: int, worker: Worker | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: EngineOptions,
+        *,
+        threads: int,
+        worker: Worker | None = None,
+        seat: Seat | None = None,
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.store = store
         self.options = options
         self.threads = threads
         self.worker = worker
+        self.seat = seat
         self.holdings = Holdings()
         self.inboxes: dict[str, SimpleQueue[Delivery]] = {}
         self.stopping = False
@@ -75,7 +95,11 @@ class Engine:
         self.bell = Bell(self)
         self.heartbeat = Heartbeat(self)
         self.cancels = Cancels(self)
+        self.starts_afresh = False
         self._hung: list[threading.Thread] = []
+        self._recycle = Recycle(threads=threads, grace_s=options.shutdown.grace_ms / 1000)
+        self._recycling = False
+        self._claims_ended_at: float | None = None
         self._started = False
         self._lock = threading.Lock()
 
@@ -101,7 +125,7 @@ class Engine:
 
     def finish(self, delivery: Delivery, decision: Decision) -> None:
         """Take a handler's end. Returns at once; the decision is written by the pump, and repeated until it is."""
-        if delivery.abandoned and delivery.ended:
+        if not delivery.decide():
             return
         self.holdings.end(delivery)
         if delivery.lost:
@@ -112,49 +136,66 @@ class Engine:
             )
         self.pump.settle(delivery, decision)
 
-    def give_up(self, delivery: Delivery, decision: Decision) -> None:
-        """Settle a message whose handler does not come back, whatever its thread does later."""
+    def give_up(self, delivery: Delivery, decision: Decision | None = None) -> None:
+        """Settle a message whose handler does not come back, and put another thread in the place of its thread.
+
+        Args:
+            delivery: Whatever its handler does later does not count.
+            decision: How the attempt ends; None to judge it as one that ran too long.
+        """
+        if not delivery.decide():
+            return  # it has come back after all
+        decision = decision or self._judge_hung(delivery)
         delivery.abandoned = True
         self.holdings.end(delivery)
         self.pump.settle(delivery, decision)
+        if delivery.thread is not None:
+            self._hung.append(delivery.thread)
+            self._replace(delivery.thread)
 
-    def give_up_hung(self, delivery: Delivery) -> None:
-        """Settle a message whose thread hangs and put another thread in its place.
-
-        A process that has lost half of its threads this way ends itself, for its supervisor to start a fresh one.
-        """
-        delivery.stuff_exception(TimeLimitExceeded(f"still running {delivery.time_limit_ms:.0f} ms after its start"))
-        self._judge(delivery)
-        self.give_up(delivery, decide(delivery, self.options.retry))
-        self._replace(delivery.thread)
-        hung = sum(thread.is_alive() for thread in self._hung)
-        if hung * 2 >= self.threads and not self.stopping:
-            log.error("%d of %d threads hang; this process ends itself to be replaced", hung, self.threads)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def _replace(self, hung: threading.Thread | None) -> None:
-        """Put a new thread in the place of one that hangs; should that ever come back, it ends."""
-        worker = self.worker
-        if hung is None or worker is None:
+    def _replace(self, hung: threading.Thread) -> None:
+        if self.worker is None:
             return
-        self._hung.append(hung)
-        for thread in [one for one in worker.workers if one is hung]:
-            thread.stop()
-            worker.workers.remove(thread)
-            worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
+        for thread in [one for one in self.worker.workers if one is hung]:
+            thread.stop()  # if it ever comes back: another has its place
+            self.worker.workers.remove(thread)
+            if not self.stopping:
+                self.worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
 
-    def _judge(self, delivery: Delivery) -> None:
-        """Let the middlewares decide about an attempt whose thread cannot ask them: it failed, and may be retried."""
+    def _judge_hung(self, delivery: Delivery) -> Decision:
+        """Decide as about any other attempt that ran too long; interrupted for another reason, it is a release."""
+        if delivery.interrupted_by is not TimeLimitExceeded:
+            return Release()
+        delivery.stuff_exception(TimeLimitExceeded(f"still running {delivery.time_limit_ms:.0f} ms after its start"))
+        # On a thread of its own: a middleware that waits for something must not stop the heartbeat.
+        judge = threading.Thread(target=self._ask_middlewares, args=(delivery,), name="okos-judge", daemon=True)
+        judge.start()
+        judge.join(JUDGE_S)
+        return decide(delivery, self.options.retry)
+
+    def _ask_middlewares(self, delivery: Delivery) -> None:
+        """Let the middlewares decide about an attempt whose own thread cannot ask them: it failed."""
         if self.worker is not None:
             enter(delivery)
-            try:
-                self.worker.broker.emit_after("process_message", delivery, exception=delivery.exception)
-            finally:
-                enter(None)
+            self.worker.broker.emit_after("process_message", delivery, exception=delivery.exception)
 
-    def hung_threads(self) -> list[threading.Thread]:
-        """Return the threads whose handlers never came back; nobody should wait for them."""
-        return list(self._hung)
+    def recycle(self, now: float) -> None:
+        """Make a fresh start if threads hang and the moment has come (see `recycle.py`). Asked by the heartbeat."""
+        if self.seat is None or (self.stopping and not self._recycling):
+            return
+        held, running = len(self.holdings.snapshot()), self.holdings.in_hand()
+        hung = sum(thread.is_alive() for thread in self._hung)
+        step = self._recycle.look(
+            now, hung=hung, running=running, unwritten=held - running, claimed=self.holdings.claimed()
+        )
+        if step is Step.STOP_CLAIMS:
+            log.error("%d of %d threads hang; this process ends what it holds and starts afresh", hung, self.threads)
+            self._recycling = True
+            self.stop_claims()
+        elif step is Step.START_AFRESH:
+            self.starts_afresh = True
+            # To Dramatiq it is a SIGTERM; and a real one is not taken for the same.
+            os.kill(os.getpid(), signal.SIGHUP)
 
     def describe(self) -> str:
         """Say what this process is, as JSON, for whoever looks at the workers; nothing if it is none."""
@@ -186,18 +227,26 @@ class Engine:
     def stop_claims(self) -> None:
         """Claim nothing from now on; what was claimed and not started goes back to the front of its mailbox."""
         self.stopping = True
-        for inbox in list(self.inboxes.values()):
-            while True:
-                try:
-                    delivery = inbox.get_nowait()
-                except Empty:
-                    break
-                self.finish(delivery, Release(started=False))
+        if self._claims_ended_at is None:
+            self._claims_ended_at = time.monotonic()
+        for delivery in self.holdings.snapshot():
+            # wherever it is on its way to a thread; whoever holds it finds that it must not start
+            if delivery.decide(if_unstarted=True):
+                self.holdings.end(delivery)
+                self.pump.settle(delivery, Release(started=False))
+        for inbox in self.inboxes.values():
+            _empty(inbox)
+        if self.worker is not None:
+            for _ in range(_empty(self.worker.work_queue)):
+                self.worker.work_queue.task_done()
 
     def drain(self, grace_s: float, interrupt: type[Interrupt]) -> None:
         """Wait for the running handlers; at the end of the grace, interrupt what is left, to be run again elsewhere."""
+        self._recycling = False  # this process is stopping now, whatever it was about to do
         self.stop_claims()
         log.info("nothing more is claimed; up to %.0f s for the %d messages in hand", grace_s, self.holdings.in_hand())
+        if self._claims_ended_at is not None:
+            grace_s -= time.monotonic() - self._claims_ended_at
         if self.holdings.wait_idle(grace_s):
             return
         for delivery in self.holdings.snapshot():
@@ -207,8 +256,6 @@ class Engine:
             return
         for delivery in self.holdings.snapshot():
             if not delivery.ended:
-                if delivery.thread is not None:
-                    self._hung.append(delivery.thread)
                 self.give_up(delivery, Release())
 
     def close(self, timeout_s: float = 10.0) -> None:
@@ -234,3 +281,13 @@ class Engine:
             self.store.call("leave", self.id)
         except StoreUnavailable:
             log.debug("the server could not be told that this process ends")
+
+
+def _empty(queue: SimpleQueue[Any] | Queue[Any]) -> int:  # Any: Dramatiq's own queue holds what is private to it
+    """Take everything out of a queue; returns how many there were."""
+    taken = 0
+    with contextlib.suppress(Empty):
+        while True:
+            queue.get_nowait()
+            taken += 1
+    return taken

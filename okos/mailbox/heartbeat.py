@@ -36,7 +36,7 @@ LOOK_S = 0.5
 HANG_S = 5.0
 
 
-class LeaseLost(Interrupt):
+class TokenLost(Interrupt):
     """Raised in a handler whose message was given to another process: nothing it does counts any more."""
 
 
@@ -58,6 +58,7 @@ class Heartbeat(threading.Thread):
             now = time.monotonic()
             try:
                 self._enforce_time_limits()  # also while the server cannot be reached
+                engine.recycle(now)
                 if now >= renew_at:
                     self._renew()
                     self._replace_dead_threads()
@@ -120,7 +121,7 @@ class Heartbeat(threading.Thread):
             delivery.claimed.id,
             delivery.claimed.mailbox,
         )
-        delivery.interrupt(LeaseLost)
+        delivery.interrupt(TokenLost)
 
     def sweep(self) -> bool:
         """Sweep if no other process does; remembers whether it is this one's turn. False when there is more to find."""
@@ -136,28 +137,29 @@ class Heartbeat(threading.Thread):
         return len(stalled) < 4 * SWEPT_AT_ONCE and len(expired) < 2 * SWEPT_AT_ONCE
 
     def _enforce_time_limits(self) -> None:
-        """Interrupt what runs too long; give up what does not react, and put a new thread in its thread's place."""
+        """Interrupt what runs too long; give up what does not react, whatever it was interrupted for."""
         engine = self._engine
         now = time.monotonic()
         for delivery in engine.holdings.snapshot():
             started_at = delivery.started_at
             if started_at is None or delivery.ended:
                 continue
-            over_s = now - started_at - delivery.time_limit_ms / 1000
-            if over_s >= 0 and delivery.interrupt(TimeLimitExceeded):
-                log.warning(
-                    "message %s (mailbox %s) ran longer than %.0f ms and is interrupted",
-                    delivery.claimed.id,
-                    delivery.claimed.mailbox,
-                    delivery.time_limit_ms,
-                )
-            elif over_s >= HANG_S:
+            if delivery.interrupted_at is None:
+                is_over = now - started_at >= delivery.time_limit_ms / 1000
+                if is_over and delivery.interrupt(TimeLimitExceeded):
+                    log.warning(
+                        "message %s (mailbox %s) ran longer than %.0f ms and is interrupted",
+                        delivery.claimed.id,
+                        delivery.claimed.mailbox,
+                        delivery.time_limit_ms,
+                    )
+            elif now - delivery.interrupted_at >= HANG_S:
                 log.error(
                     "message %s (mailbox %s) hangs and cannot be interrupted: its thread is given up",
                     delivery.claimed.id,
                     delivery.claimed.mailbox,
                 )
-                engine.give_up_hung(delivery)
+                engine.give_up(delivery)
 
     def _replace_dead_threads(self) -> None:
         """Start a worker thread for each that an interrupt killed outside its handler."""

@@ -17,6 +17,7 @@ class Holdings:
         self._held: dict[str, Delivery] = {}
         self._open = 0
         self._suspects = 0
+        self._claimed = 0
         self._changed = threading.Condition()
 
     def add(self, deliveries: list[Delivery]) -> None:
@@ -25,6 +26,7 @@ class Holdings:
             for delivery in deliveries:
                 self._held[delivery.claimed.token] = delivery
                 self._open += 1
+                self._claimed += 1
                 self._suspects += delivery.claimed.suspect
 
     def end(self, delivery: Delivery) -> None:
@@ -45,6 +47,10 @@ class Holdings:
     def in_hand(self) -> int:
         """Count what was claimed and has not ended."""
         return self._open
+
+    def claimed(self) -> int:
+        """Count all that was ever claimed here."""
+        return self._claimed
 
     def holds_suspect(self) -> bool:
         """Say whether a suspect is among them."""

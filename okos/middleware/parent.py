@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 from dramatiq.middleware import Middleware
+
+from okos.mailbox.image import master_pid
 
 if TYPE_CHECKING:
     from dramatiq import Broker
@@ -27,10 +28,8 @@ class EndWithParent(Middleware):
     def after_process_boot(self, broker: Broker) -> None:
         """Start watching, in the worker process."""
         del broker
-        master = multiprocessing.parent_process()
-        # Asked of the fork itself: by now the system may already name another parent.
-        parent = os.getppid() if master is None or master.pid is None else master.pid
-        threading.Thread(target=self._watch, args=(parent,), name="okos-parent", daemon=True).start()
+        # Not asked of the system: by now it may already name another parent.
+        threading.Thread(target=self._watch, args=(master_pid(),), name="okos-parent", daemon=True).start()
 
     def _watch(self, parent: int) -> None:
         pause = threading.Event()

@@ -67,20 +67,3 @@ def test_what_goes_on_after_it_was_given_up_sends_nothing(fleet: Fleet) -> None:
     fleet.await_lines(1, what="refused")
     assert fleet.replies() == []
     assert fleet.broker.stats().accepted == 1
-
-
-def test_a_process_of_which_half_hangs_ends_itself_and_its_successor_goes_on(fleet: Fleet) -> None:
-    worker = fleet.start(threads=2, grace_ms=100)
-    fleet.send("hang", "a", 0, options={"time_limit": 100, "max_retries": 0})
-    fleet.send("work", "a", 1)
-    for number in range(20):
-        fleet.send("work", "b", number)
-
-    fleet.await_lines(20, user="b", what="end")
-    worker.wait()
-    fleet.start(threads=2)
-    fleet.await_drained()
-
-    assert [line.number for line in fleet.lines(user="a", what="end")] == [1]
-    assert fleet.broker.stats().dead == 1
-    assert fleet.broker.stats().stalled == 0
