@@ -66,7 +66,7 @@ def chat(of: Chat) -> Any:
 def message(of: Message, reference: bytes) -> Any:
     """Write a message as the bot receives it."""
     from_id = None if of.peer.kind == "channel" and not of.sender else peer(Peer("user", of.sender))
-    header = _reply_header(of)
+    header = reply_header(of)
     if of.service is not None:
         return build(
             T.MessageService,
@@ -95,7 +95,8 @@ def message(of: Message, reference: bytes) -> Any:
     )
 
 
-def _reply_header(of: Message) -> Any:
+def reply_header(of: Message) -> Any:
+    """Write what a message replies to and the topic that it is in, None for neither."""
     if of.reply_to is None and of.topic is None:
         return None
     in_topic = of.topic is not None

@@ -72,7 +72,7 @@ class DataCentre(People, Troubles):
         if self._state_path is not None:
             self.watchers.remove(self._save_soon)
             self._save()
-        self._server = self.loop = None
+        self._server = None
         if self.broken:
             raise self.broken.pop()
 

@@ -40,6 +40,8 @@ def short_message(change: Change, of: Message) -> Any:
         "pts_count": change.count,
         "date": of.date,
         "out": of.out or None,
+        "entities": to_wire(of.entities),
+        "reply_to": render.reply_header(of),
     }
     if of.peer.kind == "user":
         return build(T.UpdateShortMessage, user_id=of.peer.id, **fields)
