@@ -1,16 +1,17 @@
-"""What an operator asks of the engine, from any process: look, cancel, pause, limit, requeue, sweep.
+"""What an operator changes in the engine, from any process: cancel, pause, limit, requeue, sweep. `Observing` looks.
 
 Everything is one transition, or a loop of bounded ones. Nothing here needs a worker to be alive.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from okos.mailbox.errors import BadMessage
 from okos.mailbox.fitness import Finding, examine
-from okos.mailbox.look import DeadLetter, MailboxSeen, read_dead, read_mailbox
-from okos.mailbox.stats import Stats, WorkerSeen, read_stats
+from okos.mailbox.observing import Observing
+from okos.mailbox.stats import read_stats
 from okos.mailbox.sweeping import report
 from okos.mailbox.sweeping import sweep as run_sweep
 
@@ -22,20 +23,18 @@ if TYPE_CHECKING:
     from okos.mailbox.options import EngineOptions
     from okos.mailbox.store import Store
 
-#: Dead letters requeued, and history pruned, in one call.
+#: Dead letters requeued or deleted, and history pruned, in one call.
 REQUEUE_AT_ONCE = 100
 PRUNE_AT_ONCE = 1000
-PAGE = 50
 
 
-class Operations:
+class Operations(Observing):
     """The operator's half of `MailboxBroker`.
 
     Every method raises StoreUnavailable when the server does not answer.
     """
 
     store: Store
-    _lease_ms: int
 
     def options_now(self) -> EngineOptions:
         """Return the options in force in this OS process."""
@@ -48,55 +47,6 @@ class Operations:
     def check(self) -> list[Finding]:
         """Look whether the server is fit to keep messages; returns what is not well or could not be seen."""
         return examine(self.store)
-
-    # -- looking -----------------------------------------------------------------------------------------------------
-
-    def stats(self) -> Stats:
-        """Count what the engine holds."""
-        return read_stats(self.store.call("stats"))[0]
-
-    def workers(self) -> list[WorkerSeen]:
-        """Return the worker processes that gave a sign of life within two heartbeats."""
-        fresh_ms = 2 * self._lease_ms // 3 + 1000
-        return [worker for worker in read_stats(self.store.call("stats"))[1] if worker.seen_ms_ago <= fresh_ms]
-
-    def mailbox(self, key: str, *, offset: int = 0, limit: int = PAGE) -> MailboxSeen:
-        """Look at a mailbox: its place, its limits, and a page of what is in it, oldest first."""
-        return read_mailbox(key, self.store.call("mailbox", key, offset, offset + limit - 1))
-
-    def failed(
-        self,
-        *,
-        mailbox: str | None = None,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        offset: int = 0,
-        limit: int = PAGE,
-    ) -> list[DeadLetter]:
-        """Return dead letters, the newest first.
-
-        Args:
-            mailbox: Only of this mailbox.
-            since_ms: Only given up at or after this instant (Unix time, ms).
-            until_ms: Only given up before this instant.
-            offset: Skip so many.
-            limit: At most so many.
-        """
-        found: list[DeadLetter] = []
-        skip, position = offset, 0
-        while len(found) < limit:
-            page = self.store.dead_letters(since_ms=since_ms, until_ms=until_ms, offset=position, count=PAGE)
-            if not page:
-                break
-            position += len(page)
-            for letter in map(read_dead, page):
-                if mailbox is not None and letter.mailbox != mailbox:
-                    continue
-                if skip:
-                    skip -= 1
-                elif len(found) < limit:
-                    found.append(letter)
-        return found
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -163,10 +113,37 @@ class Operations:
             requeued += int(self.store.call("requeue", *wanted[start : start + REQUEUE_AT_ONCE]))
         return requeued
 
-    def requeue_all(self, *, mailbox: str | None = None) -> int:
-        """Requeue every dead letter there is now, oldest first, or those of one mailbox; returns how many."""
-        letters = self.failed(mailbox=mailbox, limit=self.stats().dead)
+    def requeue_all(
+        self,
+        *,
+        mailbox: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        error: str | None = None,
+        actor: str | None = None,
+    ) -> int:
+        """Requeue every dead letter there is now, oldest first, or those that `failed` would show; returns how many."""
+        letters = self.failed(
+            mailbox=mailbox,
+            since_ms=since_ms,
+            until_ms=until_ms,
+            error=error,
+            actor=actor,
+            limit=self.stats().dead,
+        )
         return self.requeue(letter.id for letter in reversed(letters))
+
+    def discard(self, message_ids: Iterable[str]) -> int:
+        """Delete dead letters for good; returns how many. Asked twice, done once."""
+        wanted, discarded = list(message_ids), 0
+        for start in range(0, len(wanted), REQUEUE_AT_ONCE):
+            discarded += int(self.store.call("discard", *wanted[start : start + REQUEUE_AT_ONCE]))
+        return discarded
+
+    def note(self, who: str, action: str, target: str, outcome: str) -> None:
+        """Write into the audit log that somebody changed something; `okos.operate.Desk` does both."""
+        said = {"who": who[:200], "action": action[:200], "target": target[:600], "outcome": outcome[:200]}
+        self.store.call("audit", json.dumps(said))
 
     # -- maintenance -------------------------------------------------------------------------------------------------
 
