@@ -1,30 +1,91 @@
-"""Delivery: the gateway's own worker, which takes replies out of the outbox and says them in their chats."""
+"""Delivery: the gateway's own worker, which takes replies out of the outbox and says them in their chats.
+
+A reply is settled when it is said, and not before. So whatever breaks in between (the line, the store, this process)
+leaves it in the outbox, at the front of its chat, and it is said again: by the same names, which Telegram answers with
+what is there already.
+
+    in the outbox ──(a thread takes it)── being said ──(every message of it is there)── settled
+         ▲                                   │
+         └──── deferred: too fast, no line ──┴── cannot be said there: a dead letter, with the reason
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dramatiq
 import structlog
+from dramatiq.middleware import Middleware
 
+from okos.envelope import BadEnvelope, Reply
+from okos.errors import OkosError
+from okos.mailbox import Defer, current_run
+from okos.mailbox import Delivery as InHand
 from okos.middleware import History, Retry, Shutdown, TimeLimit, UserMutex
 from okos.outbox import DELIVER
+from okos.telegram.activity import Activity
+from okos.telegram.address import Address
+from okos.telegram.client import monotonic_ms
 from okos.telegram.download import QUEUE as DOWNLOAD
 from okos.telegram.envelope import OUTBOX
+from okos.telegram.ledger import Ledger, Shown
+from okos.telegram.markup import Marked, marked
+from okos.telegram.pace import Pace
+from okos.telegram.preview import Previews
+from okos.telegram.sender import GivenUp, Later, Sender, random_id
+from okos.telegram.split import split
+from okos.telegram.verdict import judge
 
 if TYPE_CHECKING:
-    from dramatiq.middleware import Middleware
+    from collections.abc import Coroutine
+
+    from dramatiq import Broker
+    from dramatiq.broker import MessageProxy
 
     from okos.envelope import Envelope
-    from okos.mailbox import MailboxBroker
+    from okos.mailbox import MailboxBroker, Run
     from okos.settings import Settings
     from okos.telegram.client import Client
     from okos.telegram.download import Downloads
 
+R = TypeVar("R")
+
+#: As many calls can be under way at once; Telegram allows thirty messages in a second.
 THREADS = 16
+ANSWER_S = 5.0
+#: A thread of the worker looks so often whether to stop: a restart waits for that.
+_LOOK_MS = 100
+#: What a chat that has been tried so often is remembered by.
+_MOST_TRIED = 10_000
 
 _log = structlog.get_logger()
+
+
+class Postponed(dramatiq.Retry):
+    """The reply goes back to the front of its chat's outbox for a while: no attempt, and no failure."""
+
+    def __init__(self, reason: str, *, delay_ms: int) -> None:
+        super().__init__(reason, delay=delay_ms)
+        self.delay_ms = delay_ms
+
+
+class Postpone(Middleware):
+    """Settles what raises `Postponed` as deferred."""
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,  # Any: whatever the actor returned
+        exception: BaseException | None = None,
+    ) -> None:
+        """Decide, before `Retry` does."""
+        del broker, result
+        if isinstance(exception, Postponed) and isinstance(message, InHand):
+            message.decision = Defer(exception.delay_ms)
 
 
 def delivery_middleware(settings: Settings) -> list[Middleware]:
@@ -41,6 +102,8 @@ def delivery_middleware(settings: Settings) -> list[Middleware]:
             dead_age_ms=dead.age_s * 1000,
         ),
         Retry(max_retries=None, min_backoff=500, max_backoff=30_000),
+        # After a run the last one is asked first.
+        Postpone(),
     ]
 
 
@@ -53,6 +116,7 @@ class Delivery:
         settings: How fast, and how a preview is shown.
         loop: The client's.
         downloads: The other actor of this worker.
+        answer_s: How long Telegram has to answer a call.
     """
 
     def __init__(
@@ -63,35 +127,136 @@ class Delivery:
         settings: Settings,
         loop: asyncio.AbstractEventLoop,
         downloads: Downloads,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        self._client = client
+        self._bot_id = client.bot_id
         self._broker = broker
-        self._settings = settings
         self._loop = loop
-        dramatiq.actor(broker=broker, actor_name=DELIVER, queue_name=OUTBOX)(self._deliver)
+        self._ledger = Ledger(broker, client.bot_id)
+        pace = Pace(settings.telegram)
+        self._sender = Sender(client, pace, now_ms=monotonic_ms, answer_s=answer_s)
+        self._activity = Activity(self._sender, pace, now_ms=monotonic_ms)
+        self._previews = Previews(
+            self._sender,
+            self._ledger,
+            pace,
+            broker=broker,
+            telegram=settings.telegram,
+            on_draft=self._activity.end,
+            now_ms=monotonic_ms,
+        )
+        self._tries: dict[str, int] = {}
+        dramatiq.actor(
+            broker=broker, actor_name=DELIVER, queue_name=OUTBOX, max_retries=None, throws=(GivenUp, BadEnvelope)
+        )(self._deliver)
         downloads.declare()
-        self._worker = dramatiq.Worker(broker, queues={OUTBOX, DOWNLOAD}, worker_threads=THREADS)
+        self._worker = dramatiq.Worker(
+            broker, queues={OUTBOX, DOWNLOAD}, worker_threads=THREADS, worker_timeout=_LOOK_MS
+        )
+
+    # -- on the loop --------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to deliver."""
+        await self._previews.start()
         await self._loop.run_in_executor(None, self._start)
 
     async def stop(self, grace_ms: int) -> None:
-        """Stop delivering; what is not said is left in the outbox. Never raises."""
+        """Stop delivering; what is not said stays in the outbox. Never raises."""
+        # On this loop it would wait for threads that wait for this loop.
         await self._loop.run_in_executor(None, self._worker.stop, grace_ms)
+        await self._activity.stop()
+        await self._previews.stop()
 
     def accepted(self, envelope: Envelope) -> None:
-        """Note that a message is in its mailbox: its turn comes. On the loop."""
+        """Note that a message is in its mailbox: its turn comes."""
+        if envelope.address is not None:
+            address = Address.decode(envelope.address)
+            self._activity.begin(envelope.id, address)
+            self._previews.expect(envelope.id, address, envelope.mailbox)
 
     def withdrawn(self, envelope_id: str) -> None:
-        """Note that a message has no answer to come. On the loop."""
+        """Note that a message has no answer to come."""
+        self._activity.end(envelope_id)
+        self._previews.withdraw(envelope_id)
 
     def emptied(self, mailbox: str) -> None:
-        """Note that nothing of a mailbox has an answer to come. On the loop."""
+        """Note that nothing of a mailbox has an answer to come."""
+        for envelope_id in self._previews.withdraw_all(mailbox):
+            self._activity.end(envelope_id)
+
+    # -- on a thread of the worker ------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        # Dramatiq's own command emits this; the engine's heartbeat hangs on it.
         self._broker.emit_after("process_boot")
         self._worker.start()
 
-    def _deliver(self, body: Any) -> None:  # Any: JSON
-        raise NotImplementedError
+    def _deliver(self, body: object) -> None:
+        """Say one reply; run by the worker, which settles it then."""
+        run = current_run()
+        if run is None:
+            raise OkosError("a reply is delivered by the gateway's worker only")
+        reply = Reply.decode(body)
+        try:
+            self._say(reply, Address.decode(reply.address), run)
+        except Later as reason:
+            raise self._postponed(run.message_id, reason) from reason
+        except GivenUp as reason:
+            _log.warning("reply given up", message_id=run.message_id, chat=reply.chat, reason=str(reason))
+            self._ledger.forget_shown(reply.envelope_id)
+            raise
+        finally:
+            self._loop.call_soon_threadsafe(self._ended, reply)
+        self._tries.pop(run.message_id, None)
+
+    def _say(self, reply: Reply, address: Address, run: Run) -> None:
+        is_doubtful = self._on_loop(self._previews.finish(reply.envelope_id))
+        shown = self._ledger.shown(reply.envelope_id)
+        pieces = split(marked(reply.text)) if reply.text.strip() else []
+        if shown is not None:
+            if not pieces or (is_doubtful and shown.message is not None):
+                # An edit that nobody knows the end of may yet come: what it changes must not be the answer.
+                self._take_away(shown)
+                shown = None
+            self._ledger.forget_shown(reply.envelope_id, run)
+        is_long = len(pieces) > 1
+        said = self._ledger.said(run.message_id) if is_long else 0
+        for number, piece in enumerate(pieces[said:], start=said):
+            if number == 0 and shown is not None:
+                self._turn_into(shown, piece, run.message_id)
+            else:
+                self._on_loop(self._sender.say(address, piece, random_id(self._bot_id, run.message_id, number)))
+            if is_long:
+                self._ledger.write_said(run.message_id, number + 1)
+        if is_long:
+            self._ledger.forget_said(run.message_id, run)
+
+    def _turn_into(self, shown: Shown, piece: Marked, record: str) -> None:
+        """Let a preview become the answer; one that is gone is no reason to be silent."""
+        if shown.message is None:
+            self._on_loop(self._sender.say(shown.address, piece, shown.name))
+        elif not self._on_loop(self._sender.edit(shown.address, shown.message, piece)):
+            self._on_loop(self._sender.say(shown.address, piece, random_id(self._bot_id, record, 0)))
+
+    def _take_away(self, shown: Shown) -> None:
+        self._on_loop(self._previews.take_away(shown))
+
+    def _postponed(self, record: str, reason: Later) -> Postponed:
+        wait_ms = reason.wait_ms
+        if wait_ms is None:
+            if len(self._tries) > _MOST_TRIED:
+                self._tries.clear()
+            tries = self._tries[record] = self._tries.get(record, -1) + 1
+            wait_ms = 0 if reason.cause is None else judge(reason.cause, tries=tries).wait_ms
+            wait_ms += random.randrange(wait_ms // 4 + 1)
+        if reason.cause is not None:
+            _log.info("reply postponed", message_id=record, reason=str(reason), wait_ms=wait_ms)
+        return Postponed(str(reason), delay_ms=wait_ms)
+
+    def _ended(self, reply: Reply) -> None:
+        if reply.last:
+            self._activity.end(reply.envelope_id)
+
+    def _on_loop(self, work: Coroutine[Any, Any, R]) -> R:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

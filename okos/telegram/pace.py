@@ -89,6 +89,10 @@ class Pace:
             leaving_of_all=self._telegram.per_second // 2,
         )
 
+    def has_room(self, *, now_ms: int) -> bool:
+        """Tell whether so little is being said that something else may be shown."""
+        return not self._all.wait_ms(now_ms, leaving=self._telegram.per_second // 2)
+
     def hold(self, chat: str, *, is_group: bool, wait_ms: int, now_ms: int) -> None:
         """Leave a chat alone for so long: Telegram says so."""
         its = self._chat(chat, is_group=is_group, now_ms=now_ms)
