@@ -18,6 +18,9 @@ from okos.home import prepare_home
 from okos.mailbox import MailboxBroker, Severity, StoreUnavailable
 from okos.server import check_server, find_binary, live_url, shown
 from okos.settings import PREFIX, Model, Settings, did_you_mean, unknown_variables
+from okos.telegram.credentials import Credentials
+from okos.telegram.probe import MOST_SECONDS_OFF, TELEGRAM, seconds_off
+from okos.telegram.store import GatewayStore
 from okos.up.crew import check_handlers
 
 OLDEST_PYTHON = (3, 11)
@@ -60,7 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _workers(settings, url)
     yield _handlers(settings, url)
     yield _model(settings.model)
-    yield _telegram()
+    yield from _telegram(settings, url)
 
 
 def _python() -> Finding:
@@ -162,10 +165,61 @@ def _model(model: Model) -> Finding:
         return Finding(name="model", grade=Grade.FAULT, text=text)
 
 
-def _telegram() -> Finding:
+def _telegram(settings: Settings, url: str | None) -> list[Finding]:
+    """The bot: its settings, who may use it, its session, the way to Telegram and the clock."""
+    if settings.telegram.bot_token is None:
+        text = "no bot: to connect one set OKOS_TELEGRAM__BOT_TOKEN, …__API_ID and …__API_HASH; see docs/telegram.md"
+        return [Finding(name="telegram", grade=Grade.OK, text=text)]
+    try:
+        credentials = Credentials.of(settings)
+    except OkosError as error:
+        return [Finding(name="telegram", grade=Grade.FAULT, text=str(error))]
+    findings = [Finding(name="telegram", grade=Grade.OK, text=f"bot {credentials.bot_id}, its token looks right")]
+    if not settings.access.users:
+        text = "everybody may talk to the bot: to name who may, set OKOS_ACCESS__USERS=7,8 to the numbers of the users"
+        findings.append(Finding(name="access", grade=Grade.WARNING, text=text))
     if importlib.util.find_spec("tgcrypto") is None:
-        text = "tgcrypto is not installed; it is needed only once Okos connects to Telegram, not yet in this version"
-        return Finding(name="telegram", grade=Grade.OK, text=text)
-    return Finding(
-        name="telegram", grade=Grade.OK, text="tgcrypto is installed; the gateway is not yet in this version"
-    )
+        text = "tgcrypto is not installed: Telegram will be ten times slower; pip install tgcrypto"
+        findings.append(Finding(name="telegram", grade=Grade.WARNING, text=text))
+    if url is not None:
+        findings.append(_session(settings, url, credentials))
+    findings.append(_data_centre(settings))
+    return findings
+
+
+def _session(settings: Settings, url: str, credentials: Credentials) -> Finding:
+    """The bot's session, and whether a gateway is in it."""
+    broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[], client=True)
+    store = GatewayStore(broker, credentials.bot_id, owner="doctor")
+    try:
+        session, refused, state = store.read("session"), store.read("refused"), store.read("state")
+        holder = store.lease_holder()
+    except StoreUnavailable as error:
+        return Finding(name="session", grade=Grade.FAULT, text=str(error))
+    finally:
+        broker.close()
+    asked = credentials.fingerprint(None if session is None else str(session["session"]))
+    if refused is not None and refused["of"] == asked:
+        return Finding(name="session", grade=Grade.FAULT, text=f"{refused['line']} ({refused['at']})")
+    if holder is not None and state is not None:
+        online = "is connected" if state["online"] else "has no line to Telegram at the moment"
+        grade = Grade.OK if state["online"] and not state["full"] else Grade.WARNING
+        text = f"the gateway of @{state['bot']} (pid {state['pid']}) {online}; {state['buffered']} updates wait"
+        return Finding(name="session", grade=grade, text=text)
+    known = "signed in" if session is not None else "not signed in yet: the first start does that"
+    return Finding(name="session", grade=Grade.WARNING, text=f"{known}; no gateway runs: okos up, or okos gateway")
+
+
+def _data_centre(settings: Settings) -> Finding:
+    """The way to Telegram, and the clock: Telegram ignores who is half a minute off."""
+    address = settings.telegram.dc_host_port
+    shown_address = "{}:{}".format(*(address or TELEGRAM))
+    try:
+        off_s = seconds_off(address)
+    except OSError as error:
+        text = f"no data centre at {shown_address} ({error}): is there a network, and does a firewall let it through?"
+        return Finding(name="data centre", grade=Grade.FAULT, text=text)
+    if abs(off_s) > MOST_SECONDS_OFF:
+        text = f"the clock of this machine is {off_s:+.0f} s off Telegram's, which ignores us then: set it, or run NTP"
+        return Finding(name="clock", grade=Grade.FAULT, text=text)
+    return Finding(name="data centre", grade=Grade.OK, text=f"{shown_address} answers, and the clock is right")

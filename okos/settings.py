@@ -173,9 +173,12 @@ class Telegram(_Section):
         return None if value is None else value.expanduser().absolute()
 
     @property
-    def bot_id(self) -> int | None:
-        """The bot's number, which its token begins with; None without a token."""
-        return None if self.bot_token is None else int(self.bot_token.get_secret_value().partition(":")[0])
+    def dc_host_port(self) -> tuple[str, int] | None:
+        """Where the test data centre is; None: Telegram's own are meant."""
+        if self.dc_address is None:
+            return None
+        host, _, port = self.dc_address.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class Access(_Section):

@@ -24,7 +24,8 @@ from okos.intake import kinds_handled
 from okos.mailbox import LeaseLost, MailboxBroker, StoreUnavailable
 from okos.server import live_url
 from okos.telegram import control
-from okos.telegram.client import monotonic_ms
+from okos.telegram.client import SessionForgotten, monotonic_ms
+from okos.telegram.credentials import Credentials
 from okos.telegram.download import Downloads
 from okos.telegram.inbox import Inbox
 from okos.telegram.intake import Intake
@@ -33,7 +34,7 @@ from okos.telegram.library import F, Refused, T
 from okos.telegram.outbox import Delivery, delivery_middleware
 from okos.telegram.peers import Peers
 from okos.telegram.publisher import Publisher
-from okos.telegram.session import Credentials, Door, NotLetIn, in_words
+from okos.telegram.session import Door
 from okos.telegram.sorting import Sorting
 from okos.telegram.store import STATE_TTL_MS, GatewayStore
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _STATE_S = 5.0
 _STOP_MS = 10_000
+_REMEMBER_S = 5.0
 
 _log = structlog.get_logger()
 
@@ -141,7 +143,8 @@ class Gateway:
     async def _deliver(self) -> None:
         listener = _Listeners()
         publisher = Publisher(self._store)
-        client, first_pts = await self._door(publisher).open(self._inbox)
+        door = self._door(publisher)
+        client, first_pts = await door.open(self._inbox)
         sorting = Sorting(
             bot_id=client.bot_id,
             username=client.username,
@@ -176,20 +179,22 @@ class Gateway:
                 asyncio.create_task(part)
                 for part in (intake.run(), self._tell_state(client, sorting), self._show_menu(client))
             ]
-            await self._until_one_fails(client, parts)
+            try:
+                await self._until_one_ends(client, parts)
+            except (Refused, SessionForgotten) as problem:
+                async with asyncio.timeout(_REMEMBER_S):
+                    raise await door.refusal(problem) from problem
         finally:
             with suppress(OkosError):
                 await delivery.stop(_STOP_MS)
             await client.close()
             publisher.close()
 
-    async def _until_one_fails(self, client: Client, parts: list[asyncio.Task[None]]) -> None:
+    async def _until_one_ends(self, client: Client, parts: list[asyncio.Task[None]]) -> None:
         try:
             done, _ = await asyncio.wait({client.failed, *parts}, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
-        except Refused as problem:
-            raise NotLetIn(in_words(problem, client.bot_id)) from problem
         finally:
             for part in parts:
                 part.cancel()

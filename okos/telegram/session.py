@@ -8,10 +8,8 @@ asked again, the same is refused here.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from okos.settings import Settings
+    from okos.telegram.credentials import Credentials
     from okos.telegram.inbox import Inbox
     from okos.telegram.publisher import Publisher
     from okos.telegram.store import GatewayStore
@@ -43,51 +42,6 @@ _log = structlog.get_logger()
 
 class NotLetIn(OkosError):
     """Telegram does not let the bot in; the message says what to do."""
-
-
-class Unconfigured(OkosError):
-    """There is no bot to be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Who the bot is and what it is signed in as."""
-
-    token: str
-    api_id: int
-    api_hash: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> Credentials:
-        """Take them from the settings; raises `Unconfigured`, saying which is missing."""
-        telegram = settings.telegram
-        missing = [
-            f"OKOS_TELEGRAM__{name}"
-            for name, value in (
-                ("BOT_TOKEN", telegram.bot_token),
-                ("API_ID", telegram.api_id),
-                ("API_HASH", telegram.api_hash),
-            )
-            if value is None
-        ]
-        if telegram.bot_token is None or telegram.api_id is None or telegram.api_hash is None:
-            raise Unconfigured(f"no bot to be: set {', '.join(missing)}; docs/telegram.md tells where they come from")
-        return cls(
-            token=telegram.bot_token.get_secret_value(),
-            api_id=telegram.api_id,
-            api_hash=telegram.api_hash.get_secret_value(),
-        )
-
-    @property
-    def bot_id(self) -> int:
-        """The bot's number."""
-        return int(self.token.partition(":")[0])
-
-    def fingerprint(self, session: str | None) -> str:
-        """Name what is asked of Telegram, without telling it."""
-        return hashlib.sha256(
-            "\n".join((self.token, str(self.api_id), self.api_hash, session or "")).encode()
-        ).hexdigest()
 
 
 class Door:
@@ -124,27 +78,33 @@ class Door:
         if anew:
             await self._ask(self._store.delete, "session")
             await self._ask(self._store.delete, "refused")
-        kept = await self._ask(self._store.read, "session")
-        session = None if kept is None else str(kept["session"])
-        asked = self._credentials.fingerprint(session)
+        session = await self._session()
         refused = await self._ask(self._store.read, "refused")
-        if refused is not None and refused["of"] == asked:
+        if refused is not None and refused["of"] == self._credentials.fingerprint(session):
             raise NotLetIn(f"{refused['line']} (Telegram said so {refused['at']}, and is not asked again)")
         client = self._client(session, inbox)
         try:
             pts = await self._entered(client)
         except (Refused, SessionForgotten) as problem:
             await client.close()
-            line = in_words(problem, self._credentials.bot_id)
-            if isinstance(problem, SessionForgotten) or ends_session(problem) or problem.name in _TOKEN + _API:
-                at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-                value = {"of": asked, "line": line, "at": at}
-                await self._ask(self._store.write, "refused", value, ttl_ms=_REFUSED_TTL_MS)
-            raise NotLetIn(line) from problem
+            raise await self.refusal(problem) from problem
         except BaseException:
             await client.close()
             raise
         return client, pts
+
+    async def refusal(self, problem: Refused | SessionForgotten) -> NotLetIn:
+        """Put a refusal into words, and remember one that will not pass: the same is not asked again."""
+        line = in_words(problem, self._credentials.bot_id)
+        if isinstance(problem, SessionForgotten) or ends_session(problem) or problem.name in _TOKEN + _API:
+            at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+            value = {"of": self._credentials.fingerprint(await self._session()), "line": line, "at": at}
+            await self._ask(self._store.write, "refused", value, ttl_ms=_REFUSED_TTL_MS)
+        return NotLetIn(line)
+
+    async def _session(self) -> str | None:
+        kept = await self._ask(self._store.read, "session")
+        return None if kept is None else str(kept["session"])
 
     async def _entered(self, client: Client) -> int:
         with _said_when_slow(lambda: client.line.trouble):
@@ -195,16 +155,12 @@ class Door:
 
     def _client(self, session: str | None, inbox: Inbox) -> Client:
         telegram = self._settings.telegram
-        address = None
-        if telegram.dc_address is not None:
-            host, _, port = telegram.dc_address.rpartition(":")
-            address = (host.strip("[]"), int(port))
         return Client(
             token=self._credentials.token,
             api_id=self._credentials.api_id,
             api_hash=self._credentials.api_hash,
             session=session,
-            address=address,
+            address=telegram.dc_host_port,
             key=None if telegram.dc_public_key is None else read_key(telegram.dc_public_key),
             inbox=inbox,
         )

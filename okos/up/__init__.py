@@ -1,9 +1,9 @@
 """`okos up`: all of Okos on one machine, kept alive until someone stops it.
 
-It holds the lock of its home, finds or starts the server, checks the handlers, and then supervises the workers
-and the scheduler (`okos.up.crew`, `okos.up.supervisor`). The first SIGINT or SIGTERM stops them in order, each
-with its grace; the second at once. Whatever is killed, in whatever way, loses nothing: what was queued is in the
-server's log in the home, and the next start goes on with it.
+It holds the lock of its home, finds or starts the server, checks the handlers, and then supervises the workers,
+the scheduler and, with a bot's token, the gateway (`okos.up.crew`, `okos.up.supervisor`). The first SIGINT or
+SIGTERM stops them in order, each with its grace; the second at once. Whatever is killed, in whatever way, loses
+nothing: what was queued is in the server's log in the home, and the next start goes on with it.
 """
 
 import os
@@ -22,8 +22,9 @@ from okos.log import configure_logging, is_console
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_server, shown
 from okos.settings import Settings
+from okos.telegram.credentials import Credentials
 from okos.up.banner import banner
-from okos.up.crew import check_handlers, scheduler_child, server_child, worker_children
+from okos.up.crew import check_handlers, gateway_child, scheduler_child, server_child, worker_children
 from okos.up.supervisor import Supervisor
 
 
@@ -31,12 +32,14 @@ def run_up(settings: Settings, *, stdout: TextIO, stderr: TextIO) -> None:
     """Run all of Okos in the foreground until it is told to stop.
 
     Raises:
-        OkosError: It cannot start: the home, the server or the handlers.
+        OkosError: It cannot start: the home, the server, the handlers, or what the bot needs beside its token.
     """
     # Settled here: a worker's stderr is a pipe to its master, and would not know that a person reads it.
     log_format = "console" if is_console(settings.log_format, stderr) else "json"
     settings = settings.model_copy(update={"log_format": log_format})
     configure_logging(settings.log_level, log_format, stream=stderr)
+    if settings.telegram.bot_token is not None:
+        Credentials.of(settings)
     with locked(prepare_home(settings.home)):
         server = find_server(settings)
         try:
@@ -58,6 +61,8 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
 
     text = banner(settings, server)
     children = [*worker_children(settings, output=None), scheduler_child(settings, output=None)]
+    if settings.telegram.bot_token is not None:
+        children.append(gateway_child(settings, output=None))
     if server.child is not None:
         children.insert(0, server_child(server))
     supervisor = Supervisor(children, log=structlog.get_logger("okos.up"), on_change=note)

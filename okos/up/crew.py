@@ -17,12 +17,14 @@ from okos.server import Server
 from okos.settings import Settings, child_environment
 from okos.up.supervisor import Child
 
-# Stages of the stop: no new maintenance, then no new work, and the store only when nobody needs it any more.
-SCHEDULER_STAGE, WORKER_STAGE, SERVER_STAGE = range(3)
+# Stages of the stop: no new maintenance, then no new work, then what was answered is delivered, and the store only when
+# nobody needs it any more.
+SCHEDULER_STAGE, WORKER_STAGE, GATEWAY_STAGE, SERVER_STAGE = range(4)
 
 # A worker ends by itself when the grace of its messages is over; this is for one that hangs.
 _WORKER_MARGIN_MS = 10_000
 _SCHEDULER_GRACE_MS = 5_000
+_GATEWAY_GRACE_MS = 20_000
 _SERVER_GRACE_MS = 15_000
 _HURRIED_SERVER_GRACE_MS = 3_000  # enough to flush its log
 
@@ -77,6 +79,19 @@ def scheduler_child(settings: Settings, *, output: IO[bytes] | None) -> Child:
         directory=None,
         stage=SCHEDULER_STAGE,
         grace_ms=_SCHEDULER_GRACE_MS,
+    )
+
+
+def gateway_child(settings: Settings, *, output: IO[bytes] | None) -> Child:
+    """The gateway to Telegram, for the bot of the settings."""
+    return _child(
+        "gateway",
+        ["okos", "gateway"],
+        child_environment(settings),
+        output=output,
+        directory=None,
+        stage=GATEWAY_STAGE,
+        grace_ms=_GATEWAY_GRACE_MS,
     )
 
 
