@@ -19,7 +19,7 @@ local known, changed, forgotten = {}, {}, {}
 local counted, gone, leased, unleased = {}, {}, {}, {}
 local tails, fronts, joined = {}, {}, 0
 -- Before everybody who joined at the tail, and among each other in order.
-local FRONT = -1e13
+local FRONT = -4e15
 
 -- Returns the record of a message, or false if there is none. Who changes it says `changed[id] = true`.
 local function record_of(id)
@@ -64,6 +64,7 @@ local function was_seen(id, now)
     or redis.call('SISMEMBER', seen_bucket(now, 1), id) == 1
 end
 
+-- `instant` as text: one for a whole batch, so that it is not written out for each.
 local function lease_until(id, instant)
   leased[#leased + 1] = instant
   leased[#leased + 1] = id
@@ -83,7 +84,7 @@ local function enring(box, queue, band, now, front)
     side[ring] = list
   end
   joined = joined + 1
-  list[#list + 1] = (front and FRONT or 0) + now + joined / 1000
+  list[#list + 1] = (front and FRONT or 0) + now * 1000 + joined
   list[#list + 1] = box
 end
 

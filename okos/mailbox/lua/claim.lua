@@ -24,6 +24,7 @@ local FIRST = { [0] = 2, 0, 0, 1, 0, 0, 1, 0 }
 local TORCH_MS = 2000
 
 local now, limit = clock()
+local lease_end = string.format('%.0f', now + lease)
 
 local function suspect(stalls)
   return stalls > 0 and stalls >= max_stalls - 1
@@ -59,7 +60,7 @@ if kept[1] == seq then
     if record and record.token == token then
       if not record.cancel then
         -- the claimer counts the lease from when it asked again
-        lease_until(id, now + lease)
+        lease_until(id, lease_end)
       end
       ids[#ids + 1] = id
       items[#ids] = describe(id, record)
@@ -182,7 +183,7 @@ while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
       record.state, record.token, record.proc = 'running', turn .. '-' .. nonce, proc
       record.attempts = (record.attempts or 0) + 1
       changed[id] = true
-      lease_until(id, now + lease)
+      lease_until(id, lease_end)
       ids[#ids + 1] = id
       items[#ids] = describe(id, record)
       claimed[#claimed + 1] = id

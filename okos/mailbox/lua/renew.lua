@@ -10,6 +10,7 @@
 -- {ns}:sweeper  string  the process that sweeps; expires when it stops
 local proc, lease = ARGV[1], tonumber(ARGV[2])
 local now = clock()
+local lease_end = string.format('%.0f', now + lease)
 local lost, cancelled = {}, {}
 for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
   local id, token = ARGV[i], ARGV[i + 1]
@@ -19,7 +20,7 @@ for i = 5, 3 + 2 * tonumber(ARGV[4]), 2 do
   elseif record.cancel then
     cancelled[#cancelled + 1] = id
   else
-    lease_until(id, now + lease)
+    lease_until(id, lease_end)
   end
 end
 redis.call('HSET', P .. 'engine', 'lease', ARGV[2])
