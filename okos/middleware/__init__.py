@@ -6,6 +6,7 @@ Rule: they hold policy and decide; they do no I/O and never import the broker. W
 
 from okos.middleware.event_loop import EventLoop
 from okos.middleware.history import History
+from okos.middleware.metrics import Metrics
 from okos.middleware.parent import EndWithParent
 from okos.middleware.rate import RateLimit
 from okos.middleware.retry import Retry
@@ -17,6 +18,7 @@ __all__ = [
     "EndWithParent",
     "EventLoop",
     "History",
+    "Metrics",
     "RateLimit",
     "Retry",
     "Shutdown",
