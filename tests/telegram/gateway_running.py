@@ -109,8 +109,7 @@ async def a_gateway(settings: Settings, *, stands_by: bool = False) -> AsyncIter
         yield running
     finally:
         gateway.stop()
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(running, DEADLINE_S)
+        await asyncio.wait({running}, timeout=DEADLINE_S)
 
 
 async def ready(dc: DataCentre, running: asyncio.Task[None] | None = None, *, times: int = 1) -> None:

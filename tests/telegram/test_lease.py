@@ -1,0 +1,135 @@
+"""One gateway serves a bot; another one refuses to start, or stands by and takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
+
+from okos.mailbox import MailboxBroker
+from okos.settings import child_environment
+from okos.telegram.gateway import Gateway
+from okos.telegram.lease import AnotherGateway, LeaseTaken
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from datacentre import DataCentre
+
+    from okos.settings import Settings
+
+
+def start_process(settings: Settings, home: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start `okos gateway` as a person would."""
+    environment = child_environment(settings.model_copy(update={"home": home}))
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "okos", "gateway", *options], env=environment, stderr=log)
+
+
+@with_a_centre
+async def test_a_second_gateway_says_who_serves_the_bot_and_ends(dc: DataCentre, url: str, namespace: str) -> None:
+    settings = settings_for(dc, url, namespace)
+    async with a_gateway(settings) as running:
+        await ready(dc, running)
+        with pytest.raises(AnotherGateway, match=rf"process {os.getpid()} on .* --standby"):
+            await Gateway(settings).run()
+    assert dc.record.counts()["auth.ImportBotAuthorization"] == 1
+
+
+@with_a_centre
+async def test_one_that_stands_by_takes_over_at_once_when_the_other_stops(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    settings = settings_for(dc, url, namespace)
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings) as first:
+            await ready(dc, first)
+            dc.says(alice, "1")
+            await dc.until(lambda: dc.answers(alice))
+            async with a_gateway(settings, stands_by=True) as second:
+                await until(lambda: is_stood_by(url, namespace, dc))
+                await stop(first)
+                dc.says(alice, "2")
+                await ready(dc, second, times=2)
+                dc.says(alice, "3")
+                await dc.until(lambda: len(dc.answers(alice)) == 3)
+    assert taken.texts() == ["1", "2", "3"]
+    assert dc.record.counts()["auth.ImportBotAuthorization"] == 1
+    assert not dc.record.of("overlap")
+    assert dc.violations() == []
+
+
+@with_a_centre
+async def test_one_that_stands_by_takes_over_from_one_that_was_killed(
+    dc: DataCentre, url: str, namespace: str, tmp_path: Path
+) -> None:
+    settings = settings_for(dc, url, namespace)
+    alice = dc.add_user("Alice")
+    homes = [tmp_path / "a", tmp_path / "b"]
+    for home in homes:
+        home.mkdir()
+    with workers(url, namespace) as taken:
+        first = start_process(settings, homes[0])
+        try:
+            await ready(dc)
+            second = start_process(settings, homes[1], "--standby")
+            try:
+                await until(lambda: is_stood_by(url, namespace, dc))
+                dc.says(alice, "1")
+                await dc.until(lambda: dc.answers(alice))
+                await until(lambda: taken.waiting() == 0)
+                first.kill()
+                dc.says(alice, "2")
+                await dc.until(lambda: len(dc.answers(alice)) == 2)
+            finally:
+                second.send_signal(signal.SIGTERM)
+                await asyncio.to_thread(second.wait, 30)
+        finally:
+            first.kill()
+            first.wait()
+    assert taken.texts() == ["1", "2"]
+    assert second.returncode == 0
+    assert dc.record.counts()["auth.ImportBotAuthorization"] == 1
+    assert not dc.record.of("overlap")
+    assert dc.violations() == []
+
+
+@with_a_centre
+async def test_one_that_has_lost_its_lease_publishes_nothing_more(dc: DataCentre, url: str, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    broker = MailboxBroker(url, namespace=namespace, middleware=[], client=True)
+    try:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            name = f"telegram:{dc.bot.id}"
+            broker.release_lease(name, broker.lease_holder(name) or "")
+            assert broker.take_lease(name, "another", ttl_ms=60_000)
+            dc.says(alice, "for the other one")
+            with pytest.raises(LeaseTaken, match="another gateway has taken over"):
+                await running
+        assert broker.stats().accepted == 0
+        assert broker.lease_holder(name) == "another"
+    finally:
+        broker.close()
+
+
+def is_stood_by(url: str, namespace: str, dc: DataCentre) -> bool:
+    """Tell whether a gateway waits for its turn."""
+    broker = MailboxBroker(url, namespace=namespace, middleware=[], client=True)
+    try:
+        return broker.read(f"telegram:{dc.bot.id}:standby") is not None
+    finally:
+        broker.close()
+
+
+async def stop(running: asyncio.Task[None]) -> None:
+    """End a gateway as a signal would, with all that it does then."""
+    running.cancel()
+    await asyncio.wait({running})
