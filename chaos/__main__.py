@@ -11,6 +11,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from chaos.plan import plan_of
 from chaos.scenario import SCENARIOS
 from chaos.soak import soak
 from chaos.storm import Storm
+from chaos.summary import Row, as_summary
 from chaos.trouble import KINDS
 
 SECONDS = 60.0
@@ -31,31 +33,32 @@ Runnable = Callable[[Path], Outcome]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; returns the exit status."""
     args = _parser().parse_args(arguments)
-    bad, runs = [], _runs(args)
-    for name, run in runs:
-        print(f"{name}", flush=True)
+    rows, runs = [], _runs(args)
+    for name, what, run in runs:
+        print(f"{name}: {what}" if what else name, flush=True)
+        began = time.monotonic()
         outcome = _run(run)
+        rows.append(Row(name=name, outcome=outcome, took_s=time.monotonic() - began))
         print(json.dumps(outcome.figures, indent=2) if args.json else outcome.table, flush=True)
         if not outcome.is_good:
-            bad.append(name)
             print(outcome.story)
         print(f"{name}: {'no fault' if outcome.is_good else 'FAULTS'}", flush=True)
-    if len(runs) > 1:
-        print(f"{len(runs) - len(bad)} of {len(runs)} without a fault{'; not ' if bad else ''}{', '.join(bad)}")
-    return 1 if bad else 0
+    if len(rows) > 1:
+        print(as_summary(rows))
+    return 0 if all(row.outcome.is_good for row in rows) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, help="the first seed (default: a random one)")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, one after the other (default 1)")
+    parser.add_argument("--seeds", type=int, help="how many seeds, one after the other (default 1)")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how long a storm rages (default {SECONDS:.0f})"
     )
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=f"only these: {', '.join(KINDS)}")
     named = ", ".join(SCENARIOS)
     parser.add_argument(
-        "--scenario", nargs="+", choices=[*SCENARIOS, "all"], metavar="NAME", help=f"instead of a storm: {named}, all"
+        "--scenario", nargs="+", choices=[*SCENARIOS, "all"], metavar="NAME", help=f"named runs: {named}, all"
     )
     parser.add_argument("--soak", action="store_true", help="instead of a storm: a long calm load")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of the soak (default {MINUTES:.0f})")
@@ -63,17 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _runs(args: argparse.Namespace) -> list[tuple[str, Runnable]]:
+def _runs(args: argparse.Namespace) -> list[tuple[str, str, Runnable]]:
+    """Name what was asked for: first the seeds, then the scenarios; one seed if nothing was."""
     if args.soak:
-        return [(f"soak of {args.minutes:g} minutes", partial(_soak, args.minutes))]
-    if args.scenario:
-        names = list(SCENARIOS) if "all" in args.scenario else args.scenario
-        return [(f"scenario {name}: {SCENARIOS[name].what}", partial(_scenario, name)) for name in names]
-    first = random.SystemRandom().randrange(1_000_000) if args.seed is None else args.seed
-    return [
-        (f"seed {seed}", partial(_storm, seed, args.seconds, tuple(args.only or KINDS)))
-        for seed in range(first, first + args.seeds)
-    ]
+        return [("soak", f"{args.minutes:g} minutes", partial(_soak, args.minutes))]
+    runs: list[tuple[str, str, Runnable]] = []
+    if args.seeds or args.seed is not None or not args.scenario:
+        first = random.SystemRandom().randrange(1_000_000) if args.seed is None else args.seed
+        kinds = tuple(args.only or KINDS)
+        runs += [
+            (f"seed {seed}", "", partial(_storm, seed, args.seconds, kinds))
+            for seed in range(first, first + (args.seeds or 1))
+        ]
+    names = list(SCENARIOS) if "all" in (args.scenario or ()) else args.scenario or []
+    return runs + [(name, SCENARIOS[name].what, partial(_scenario, name)) for name in names]
 
 
 def _storm(seed: int, seconds: float, kinds: tuple[str, ...], directory: Path) -> Outcome:

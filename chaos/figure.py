@@ -37,12 +37,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-def outcome_of_figures(figures: Sequence[Figure]) -> Outcome:
-    """Judge them."""
+def outcome_of_figures(figures: Sequence[Figure], outcome: Outcome | None = None) -> Outcome:
+    """Judge them, beside what else was judged."""
     bad = [figure for figure in figures if not figure.is_good]
+    before = outcome or Outcome(is_good=True, table="")
     return Outcome(
-        is_good=not bad,
-        table="\n".join(f"  {figure}" for figure in figures),
-        story="\n".join(f"FAULT late: {figure}" for figure in bad),
-        figures={figure.what: figure.value for figure in figures},
+        is_good=before.is_good and not bad,
+        table="\n".join(filter(None, [before.table, *(f"  {figure}" for figure in figures)])),
+        story="\n".join(filter(None, [before.story, *(f"FAULT too much: {figure}" for figure in bad)])),
+        figures=before.figures | {figure.what: figure.value for figure in figures},
     )

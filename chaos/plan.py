@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from chaos.trouble import Trouble
 
 
+#: A rate: as fast as it goes.
+AT_ONCE = 1e9
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What one storm is made of.

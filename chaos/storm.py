@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chaos.aftermath import forget_history, read_commits
 from chaos.crew import BOOT_S, Crew, Span
-from chaos.evidence import Commit, Evidence, Totals
-from chaos.letter import commits_of, letters
+from chaos.evidence import Evidence, Totals
+from chaos.letter import letters
 from chaos.load import Load
 from chaos.note import read_notes
 from chaos.operating import Operator
@@ -26,7 +27,6 @@ from chaos.wire import Wires
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.mailbox.options import EngineOptions
 from okos.mailbox.script import compose
-from okos.middleware import History
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 #: How often the harness looks after the workers.
 LOOK_S = 0.02
 STOP_S = 60.0
-#: What was cancelled whole is deleted piece by piece.
-SWEEPS = 20
 #: A cancel is for one of the last messages that were accepted: others have long ended.
 RECENT = 12
 
@@ -310,7 +308,7 @@ class Storm:
             sent_at_ns=load.sent_at_ns,
             accepted_at_ns=load.accepted_at_ns,
             notes=read_notes(self._directory / "notes"),
-            commits=self._commits(),
+            commits=read_commits(self.broker, {letter.user for letter in load.accepted.values()}),
             replies=outbox.replies,
             dead={letter.id: letter.error for letter in self.broker.failed(limit=stats.dead)},
             requeued_at_ns=self.operator.requeued_at_ns,
@@ -344,27 +342,6 @@ class Storm:
             claims_us=self._claims_us,
         )
         if is_drained:
-            self._forget_history()
+            forget_history(self.server.url, lease_ms=plan.lease_ms)
             evidence.left_keys = self.server.lasting_keys()
         return evidence
-
-    def _commits(self) -> list[Commit]:
-        commits = []
-        for user in sorted({letter.user for letter in self.load.accepted.values()}):
-            for line in self.broker.read_list(commits_of(user)):
-                seq, _, token = line.decode().partition(" ")
-                commits.append(Commit(user, int(seq), token))
-        return commits
-
-    def _forget_history(self) -> None:
-        """Sweep and prune until only what nothing will ever delete is left."""
-        broker = MailboxBroker(
-            self.server.url,
-            lease_ms=self._plan.lease_ms,
-            middleware=[History(done_count=0, done_age_ms=0, dead_count=0, dead_age_ms=0)],
-        )
-        for _ in range(SWEEPS):
-            broker.sweep()
-        while broker.prune():
-            pass
-        broker.close()
