@@ -44,6 +44,7 @@ def install() -> None:
             command, cwd=NODE_DIRECTORY, capture_output=True, text=True, timeout=_INSTALL_S, check=False
         )
     except subprocess.TimeoutExpired:
+        shutil.rmtree(_INSTALLED, ignore_errors=True)
         raise NotThere(f"npm did not install within {_INSTALL_S} s") from None
     if done.returncode:
         shutil.rmtree(_INSTALLED, ignore_errors=True)

@@ -54,7 +54,7 @@ class Report:
         """Return the report as a section of a page."""
         machine = "; ".join(f"{what}: {value}" for what, value in self.machine.items())
         parts = [
-            f"Measured with `{self.command}`: medians of {self.rounds}, {PROCESSES} processes x {THREADS}. {machine}.",
+            f"Measured with `{self.command}`: {_rounds(self.rounds)}, {PROCESSES} processes x {THREADS}. {machine}.",
             *(f"Left out: {one}." for one in self.left_out),
             *_section("Aims", self._bars_table()),
         ]
@@ -141,9 +141,17 @@ def _server_table(drains: Sequence[Drain]) -> str:
 def _handler_table(drains: Sequence[Drain]) -> str:
     bare = _base(BARE, drains, "seconds")
     return table(
-        ("contestant", "seconds", "x bare threads", *_FAULTS),
+        ("contestant", "seconds", "x bare threads", "CPU us to drain", "commands", "round trips", *_FAULTS),
         [
-            (TITLES[one.contestant], number(one.seconds, ".2f"), ratio(one.seconds, bare), *_faults(one))
+            (
+                TITLES[one.contestant],
+                number(one.seconds, ".2f"),
+                ratio(one.seconds, bare),
+                number(one.drain_cpu_us, ".1f"),
+                number(one.server_commands, ".1f"),
+                number(one.round_trips, ".2f"),
+                *_faults(one),
+            )
             for one in drains
         ],
     )
@@ -228,6 +236,10 @@ def _recovery_table(recoveries: Sequence[Recovered]) -> str:
             for one in recoveries
         ],
     )
+
+
+def _rounds(number_of: int) -> str:
+    return "one round" if number_of == 1 else f"medians of {number_of} rounds"
 
 
 def _faults(one: Handled) -> tuple[str, ...]:

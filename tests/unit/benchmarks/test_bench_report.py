@@ -29,7 +29,7 @@ def test_the_page_has_a_table_for_each_workload_and_says_what_is_left_out() -> N
     assert "Left out: bullmq, because there is no node on the PATH." in page
     assert page.count("### Drain, ") == 2
     assert "| Okos (strict order per user) |     16,000 |    4.00 |" in page
-    assert "| Okos (strict order per user)      |    5.50 |           1.10 |" in page
+    assert "| Okos (strict order per user)      |    5.50 |           1.10 |                 |" in page
 
 
 def test_all_rows_of_a_table_are_as_wide_as_its_head() -> None:
