@@ -35,7 +35,7 @@ from okos.mailbox.consumer import decide
 from okos.mailbox.decision import Decision, Release
 from okos.mailbox.delivery import enter
 from okos.mailbox.errors import StoreUnavailable
-from okos.mailbox.heartbeat import Heartbeat
+from okos.mailbox.heartbeat import CLEAN_UP_S, Heartbeat
 from okos.mailbox.holdings import Holdings
 from okos.mailbox.measuring import Measuring, measure
 from okos.mailbox.pump import Pump
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from okos.mailbox.store import Store
 
 log = logging.getLogger(__name__)
-
-#: After an interrupt a handler gets this long to clean up before the process goes on without it.
-CLEAN_UP_S = 3.0
 
 #: Middlewares that have not judged a hung attempt by then have nothing to say about it.
 JUDGE_S = 2.0
@@ -232,6 +229,7 @@ class Engine:
         for delivery in self.holdings.snapshot():
             # wherever it is on its way to a thread; whoever holds it finds that it must not start
             if delivery.decide(if_unstarted=True):
+                delivery.abandoned = True
                 self.holdings.end(delivery)
                 self.pump.settle(delivery, Release(started=False))
         for inbox in self.inboxes.values():

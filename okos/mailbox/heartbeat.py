@@ -32,8 +32,9 @@ CHUNK = 256
 PAUSE_S = 0.25
 #: How often running handlers are held against their time limits.
 LOOK_S = 0.5
-#: A handler that an interrupt has not ended after this long hangs in a call that cannot be interrupted.
-HANG_S = 5.0
+#: After an interrupt a handler gets this long to clean up; then it hangs in a call that cannot be interrupted, and the
+#: process goes on without it.
+CLEAN_UP_S = 3.0
 
 
 class TokenLost(Interrupt):
@@ -153,7 +154,7 @@ class Heartbeat(threading.Thread):
                         delivery.claimed.mailbox,
                         delivery.time_limit_ms,
                     )
-            elif now - delivery.interrupted_at >= HANG_S:
+            elif now - delivery.interrupted_at >= CLEAN_UP_S:
                 log.error(
                     "message %s (mailbox %s) hangs and cannot be interrupted: its thread is given up",
                     delivery.claimed.id,

@@ -166,7 +166,7 @@ def test_a_thread_that_comes_back_after_all_changes_nothing(fleet: Fleet) -> Non
     assert engines(fleet) == before
 
 
-def test_a_process_starts_afresh_again_and_again_and_ends_with_its_master_like_any_other(fleet: Fleet) -> None:
+def test_a_process_starts_afresh_again_and_again_and_its_master_sees_when_it_dies(fleet: Fleet) -> None:
     worker = start(fleet, threads=2)
     (pid,) = engines(fleet)
     for number in (0, 1):
@@ -174,16 +174,16 @@ def test_a_process_starts_afresh_again_and_again_and_ends_with_its_master_like_a
     fleet.send("work", "a", 2)
     fleet.await_lines(1, what="end")
 
-    os.kill(worker.child.pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: is_over(pid))
+    assert worker.wait() != 0
 
 
-def test_a_master_sees_a_process_that_started_afresh_die(fleet: Fleet) -> None:
+def test_a_process_that_started_afresh_ends_with_its_master_like_any_other(fleet: Fleet) -> None:
     worker = start(fleet, threads=2)
     (pid,) = engines(fleet)
     await_fresh_start(fleet, lambda: fleet.send("stick", "a", 0, options=AT_ONCE))
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(worker.child.pid, signal.SIGKILL)
 
-    assert worker.wait() != 0
+    eventually(lambda: is_over(pid))
