@@ -72,8 +72,8 @@ bench: setup ## Measure the engine against stock Dramatiq, side by side
 	@$(BIN)/python -m benchmarks
 
 # One seed again: make chaos CHAOS='--seed 123'
-CHAOS ?= --seeds 10
-chaos: setup ## Kill, freeze and cut off workers and server, by ten seeds, and account for every message
+CHAOS ?= --seeds 10 --scenario all
+chaos: setup ## Kill, freeze and cut off workers and server, by ten seeds and every scenario, and account for every message
 	@$(BIN)/python -m chaos $(CHAOS)
 
 SOAK ?= --minutes 30

@@ -26,8 +26,16 @@ _FAILED = Plan(
     seed=39, seconds=300, mix=_FAILING, rate=AT_ONCE, most=10_000, keep_dead=1_000, slow_us=5_000, drain_s=300
 )
 _FEW, _MANY = 1_000, 100_000
+#: No-ops would be claimed by the dozen: a few hundred claims are wanted of a thousand messages.
 _CROWD = Plan(
-    seed=31, seconds=900, mix=_ONCE, rate=AT_ONCE, lease_ms=15_000, drain_s=900, claims=400, is_held_back=True
+    seed=31,
+    seconds=900,
+    mix=replace(_ONCE, most_ms=10),
+    rate=AT_ONCE,
+    lease_ms=15_000,
+    drain_s=900,
+    claims=400,
+    is_held_back=True,
 )
 
 
