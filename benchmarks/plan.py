@@ -26,7 +26,7 @@ _AROUND_S = 3.0
 #: A message's share of a drain with no-op handlers, published and handled; with a mutex it is much more.
 _DRAIN_MS, _MUTEX_MS = 0.3, 0.6
 _CARRY_MS = 0.3
-_CROWD = 6
+_CROWD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ QUICK = Plan(
     mailboxes=(100, 1_000),
     streams=Workload(users=40, messages_per_user=1, tokens=10, token_ms=20),
     recovery=Workload(users=40, messages_per_user=2, sleep_ms=150),
-    lease_ms=1_000,
-    recovery_s=6,
+    lease_ms=3_000,
+    recovery_s=15,
     is_crowded=True,
 )
 
@@ -197,9 +197,10 @@ def _recovery(plan: Plan, contestants: Collection[str]) -> Part:
 
 
 def _crowded(parts: Sequence[Part]) -> Part:
+    """Make one part of all, first what waits longest."""
     return Part(
         name="everything at once",
-        calls=tuple(call for part in parts for call in part.calls),
+        calls=tuple(call for part in reversed(parts) for call in part.calls),
         rounds=1,
         seconds=sum(part.seconds for part in parts),
         at_once=_CROWD,
