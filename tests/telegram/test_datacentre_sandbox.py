@@ -76,13 +76,60 @@ def test_a_person_talks_to_the_bot_and_goes_on_after_a_restart(tmp_path: Path) -
                 sandbox.type("/edit a caption")
                 sandbox.type("/to nobody")
                 await sandbox.line("(there are alice, bob, group, forum)")
-        async with a_sandbox(tmp_path / "state", port=there.port) as sandbox, a_bot(there) as (client, heard):
-            sandbox.type("/sticker 🙃")
-            assert (await heard.get()).sticker.emoji == "🙃"
+        async with a_sandbox(tmp_path / "state", port=there.port) as sandbox:
+            async with a_bot(there) as (client, heard):
+                sandbox.type("/sticker 🙃")
+                assert (await heard.get()).sticker.emoji == "🙃"
             sandbox.type("/quit")
             await sandbox.child.wait()
 
     asyncio.run(play())
+
+
+def test_on_a_terminal_an_answer_grows_in_place_above_what_is_being_typed() -> None:
+    ours, theirs = os.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "datacentre"],
+        env={**os.environ, "PYTHONPATH": str(TESTS), "TERM": "xterm", "COLUMNS": "1000"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    came = b""
+
+    def until(text: str) -> bytes:
+        nonlocal came
+        while text.encode() not in came:
+            came += os.read(ours, 4096)
+        shown, _, came = came.partition(text.encode())
+        return shown + text.encode()
+
+    async def play() -> None:
+        address = until("DC_PUBLIC_KEY").partition(b"DC_ADDRESS=")[2].split()[0].decode()
+        there = DataCentre()
+        there.port = int(address.partition(":")[2])
+        async with a_bot(there) as (client, heard):
+            until("(the bot is there)")
+            os.write(ours, b"hello\n")
+            message = await heard.get()
+            said = await client.send_message(message.chat.id, "Well")
+            until("bot → Alice: Well\r\n")
+            os.write(ours, b"half a l")
+            until("half a l")
+            await client.edit_message_text(message.chat.id, said.id, "Well, hello.")
+            # one line up, to the end of the screen, the new words, and what was being typed
+            over = until("Alice> half a l").decode()
+            assert "\x1b[1A\x1b[Jbot → Alice: Well, hello.\r\nAlice> half a l" in over
+
+    try:
+        asyncio.run(play())
+        os.write(ours, b"\x15/quit\n")
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
 
 
 def test_a_state_that_cannot_be_read_is_named(tmp_path: Path) -> None:
