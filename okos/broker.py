@@ -8,7 +8,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, Pipelines
 
 from okos.errors import OkosError
 from okos.mailbox import MailboxBroker
-from okos.middleware import EndWithParent, EventLoop, History, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
+from okos.middleware import EndWithParent, EventLoop, History, Metrics, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
 from okos.server import live_url
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
     done, dead = settings.remove_on_complete, settings.remove_on_fail
     return [
         EndWithParent(),
+        # turns are what is of interest: not maintenance, and not replies on their way
+        Metrics(quiet=("maintenance", "outbox."), watched=("outbox.telegram",)),
         UserMutex(max_jobs_per_user=settings.max_jobs_per_user),
         RateLimit(jobs_per_second=settings.jobs_per_second, burst=settings.burst),
         AgeLimit(),

@@ -40,7 +40,9 @@ from okos.mailbox.delivery import Delivery, current_run
 from okos.mailbox.effect import Run
 from okos.mailbox.errors import BadMessage, LeaseLost, MailboxFull, RunOver, StoreTooOld, StoreUnavailable
 from okos.mailbox.fitness import Finding, Severity
+from okos.mailbox.history import WINDOWS, Point, Window
 from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen
+from okos.mailbox.measures import BOUNDS_MS, ActorMeasures, Histogram, Measures
 from okos.mailbox.policy import (
     HistoryPolicy,
     RatePolicy,
@@ -50,23 +52,51 @@ from okos.mailbox.policy import (
     WindowPolicy,
     backoff_ms,
 )
+from okos.mailbox.seen import (
+    AuditEntry,
+    Backlog,
+    DeadGroup,
+    DelayedSeen,
+    Gauges,
+    Limits,
+    LimitsSeen,
+    RunningSeen,
+    ServerSeen,
+    UserSeen,
+)
 from okos.mailbox.stats import Stats, WorkerSeen
+from okos.mailbox.timeline import Event, MessageDetail
 
 __all__ = [
+    "BOUNDS_MS",
+    "WINDOWS",
     "Ack",
+    "ActorMeasures",
+    "AuditEntry",
+    "Backlog",
     "BadMessage",
     "Dead",
+    "DeadGroup",
     "DeadLetter",
     "Decision",
     "Defer",
+    "DelayedSeen",
     "Delivery",
+    "Event",
     "Finding",
+    "Gauges",
+    "Histogram",
     "HistoryPolicy",
     "LeaseLost",
+    "Limits",
+    "LimitsSeen",
     "MailboxBroker",
     "MailboxFull",
     "MailboxSeen",
+    "Measures",
+    "MessageDetail",
     "MessageSeen",
+    "Point",
     "Postpone",
     "RatePolicy",
     "Release",
@@ -74,12 +104,16 @@ __all__ = [
     "RetryPolicy",
     "Run",
     "RunOver",
+    "RunningSeen",
+    "ServerSeen",
     "Severity",
     "ShutdownPolicy",
     "Stats",
     "StoreTooOld",
     "StoreUnavailable",
     "TimePolicy",
+    "UserSeen",
+    "Window",
     "WindowPolicy",
     "WorkerSeen",
     "backoff_ms",

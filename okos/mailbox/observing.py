@@ -6,7 +6,6 @@ that is more than a few small reads.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, cast
 
 from okos.mailbox.history import WINDOWS, read_history
@@ -24,6 +23,7 @@ from okos.mailbox.seen import (
     ServerSeen,
     UserSeen,
     group,
+    read_audit,
     read_delayed,
     read_limits,
     read_running,
@@ -112,7 +112,7 @@ class Observing:
         """Return what operators changed, newest first; the last thousand changes are kept."""
         with translated():
             lines = self.store.client.lrange(self.store.key("audit"), -limit, -1)
-        return [AuditEntry(**json.loads(line)) for line in reversed(cast("list[bytes]", lines))]
+        return [read_audit(line) for line in reversed(cast("list[bytes]", lines))]
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
 

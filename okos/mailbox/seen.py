@@ -219,6 +219,14 @@ def read_server(facts: Mapping[str, object], *, cpu_ms: int) -> ServerSeen:
     )
 
 
+def read_audit(line: bytes) -> AuditEntry:
+    """Read one line of the audit log."""
+    said = json.loads(line)
+    return AuditEntry(
+        at_ms=said["at"], who=said["who"], action=said["action"], target=said["target"], outcome=said["outcome"]
+    )
+
+
 def group(letters: Iterable[DeadLetter]) -> list[DeadGroup]:
     """Put dead letters together that failed alike, the most frequent first."""
     groups: dict[tuple[str, str | None], list[DeadLetter]] = {}

@@ -11,7 +11,7 @@ import pytest
 from real_server import eventually
 
 from okos.mailbox import MailboxBroker, MailboxFull, current_run
-from okos.middleware import EventLoop, History, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
+from okos.middleware import EventLoop, History, Metrics, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ def a_broker(url: str, namespace: str = "okos") -> MailboxBroker:
         namespace=namespace,
         lease_ms=1_000,
         middleware=[
+            Metrics(watched=["outbox"]),
             UserMutex(),
             RateLimit(jobs_per_second=1000, burst=1000, all_per_second=100_000),
             TimeLimit(),
@@ -106,6 +107,19 @@ class Play:
         assert self.broker.stats().accepted > 0
         eventually(self.broker.workers)
         assert self.broker.mailbox("a").key == "a"
+        delayed = self.send(delay=60_000)
+        assert [one.id for one in self.broker.delayed()] == [delayed]
+        assert [one.mailbox for one in self.broker.backlog().users] == []
+        assert self.broker.message(delayed)
+        assert self.broker.running() == []
+        assert self.broker.cancel(delayed) == "cancelled"
+        assert self.broker.discard([self.broker.failed()[0].id]) == 1
+        assert self.broker.failed_groups()
+        self.broker.note("somebody", "looked", "everything", "saw it")
+        assert self.broker.audit()
+        assert self.broker.server()
+        assert self.broker.gauges("outbox").sweeper
+        eventually(self.measured)
 
     def overfill_and_stop(self) -> None:
         """Fill a mailbox in each of its ways while it runs; pause it, limit it, cancel it."""
@@ -120,6 +134,7 @@ class Play:
             assert self.broker.pause(key)
             assert self.broker.resume(key)
         self.broker.limit("limited", max_jobs_per_user=2, burst=3)
+        assert "limited" in self.broker.limits().overrides
         self.broker.limit("limited")
         self.broker.limit(None, jobs_per_second=1000)
         assert self.broker.cancel(running) == "flagged"
@@ -135,6 +150,9 @@ class Play:
         assert self.broker.cancel_mailbox("whole") == (2, 0)
         self.broker.sweep()
         self.broker.prune()
+
+    def measured(self) -> bool:
+        return bool(self.broker.measures().run.count and self.broker.history("week"))
 
     def send(self, what: str = "", **options: Any) -> str:  # Any: a message's options
         return self.handle.send_with_options(args=(what,), **{"mailbox": "a", **options}).message_id
