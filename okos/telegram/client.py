@@ -37,6 +37,10 @@ _ENDS_SESSION = ("AUTH_KEY_DUPLICATED", "ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EX
 _CLOSE_S = 5.0
 
 
+class NoHandshake(OkosError):
+    """What answers is not the data centre that it should be."""
+
+
 class SessionForgotten(OkosError):
     """The data centre does not know the key of the session."""
 
@@ -112,25 +116,39 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
 
         Raises:
             SessionForgotten: The data centre does not know the session's key.
+            NoHandshake: It is no data centre, or not the one whose key we have.
             Refused: Telegram does not let this session in.
         """
+        while True:
+            try:
+                is_signed_in = await self._connected()
+            except OSError as error:
+                # The line waits before the next one, and knows why.
+                self.line.trouble = self.line.trouble or str(error) or "the line broke"
+            else:
+                self._watch_restarts()
+                return is_signed_in
+
+    async def _connected(self) -> bool:
         with self.line.used():
             connecting = asyncio.ensure_future(self.connect())
         forgotten = asyncio.ensure_future(self.line.forgotten.wait())
         try:
             await asyncio.wait({connecting, forgotten}, return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():
-                raise SessionForgotten("Telegram does not know this session any more")
-            is_signed_in = bool(await connecting)
+            if not forgotten.done():
+                return bool(await connecting)
+        except (OSError, asyncio.CancelledError):
+            raise
         except RPCError as error:
             raise refused(error) from error
+        except Exception as error:
+            # The library raises nothing more special when a key or a proof is wrong.
+            raise NoHandshake(f"no handshake with the data centre: {error}; is its key the right one?") from error
         finally:
             for one in (connecting, forgotten):
                 one.cancel()
-            with suppress(asyncio.CancelledError, RPCError, OSError):
-                await connecting
-        self._watch_restarts()
-        return is_signed_in
+            await asyncio.wait({connecting, forgotten})
+        raise SessionForgotten("Telegram does not know this session any more")
 
     async def sign_in(self) -> None:
         """Sign the bot in by its token, once: Telegram answers too many of these with waits of half an hour.
@@ -153,10 +171,12 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         """Close the line. The session stays valid."""
         self._closing = True
         await self._files.close()
+        # A session that is just connecting may hold this up, or end with what broke it: its sockets end with us.
         if self.session is not None:
-            # A session that is just connecting may hold this up; its sockets end with the process.
-            with suppress(TimeoutError, OSError, RPCError, AttributeError):
-                await asyncio.wait_for(self.session.stop(), _CLOSE_S)
+            stopping = asyncio.ensure_future(self.session.stop())
+            await asyncio.wait({stopping}, timeout=_CLOSE_S)
+            if not stopping.cancel() and not stopping.cancelled() and stopping.exception() is not None:
+                _log.debug("line closed", reason=repr(stopping.exception()))
         with suppress(OSError, AttributeError):
             await self.storage.close()
         if not self.failed.done():

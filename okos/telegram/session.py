@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from okos.errors import OkosError
-from okos.telegram.client import Client, SessionForgotten, ends_session, self_query
+from okos.telegram.client import Client, NoHandshake, SessionForgotten, ends_session, self_query
 from okos.telegram.key import read_key
 from okos.telegram.library import F, Refused
 from okos.telegram.store import SESSION_TTL_MS
@@ -88,6 +88,9 @@ class Door:
         except (Refused, SessionForgotten) as problem:
             await client.close()
             raise await self.refusal(problem) from problem
+        except NoHandshake as problem:
+            await client.close()
+            raise NotLetIn(f"{problem} See OKOS_TELEGRAM__DC_ADDRESS and …__DC_PUBLIC_KEY") from problem
         except BaseException:
             await client.close()
             raise
