@@ -123,7 +123,9 @@ class Stored:
                 whole["due"] = NOW + int(fields["due"])
             commands.append(["HSET", f"msg:{name}", *_flat(whole)])
         for queue, ring in self.rings.items():
-            scores = {name: (_FRONT if front else 0) + NOW * 1000 - 1000 + place for place, (name, front) in enumerate(ring)}
+            scores = {
+                name: (_FRONT if front else 0) + NOW * 1000 - 1000 + place for place, (name, front) in enumerate(ring)
+            }
             commands += _scored(f"ready:{queue}:1", scores)
         commands += _scored("timed", {name: NOW + ms for name, ms in self.timed.items()})
         commands += _scored("leases", {name: NOW + ms for name, ms in self.leases.items()})
