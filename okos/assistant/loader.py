@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Messages of a kind that no handler is for are sent to the actor of this name.
 UNSUPPORTED = "unsupported"
+# A message to this one shows that a worker handles what is sent; see okos/operate/health.py.
+CANARY = "canary"
 
 
 class NoHandlers(OkosError):
@@ -62,6 +64,8 @@ def load(package_name: str, broker: dramatiq.Broker, assistant: Assistant) -> li
     for name, (mark, function) in found.items():
         if mark.purpose == "maintains":
             _declare_maintenance(broker, name, function)
+    if CANARY not in found:
+        _declare_maintenance(broker, CANARY, lambda _broker: None)
     return kinds
 
 

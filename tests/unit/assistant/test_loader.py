@@ -192,6 +192,6 @@ def test_maintenance_that_is_async_says_why(directory: Path) -> None:
 def test_importing_the_shipped_handlers_declares_nothing_and_loading_them_declares_all() -> None:
     broker = loaded("actors")
 
-    assert set(broker.actors) == {"photo", "prune", "sticker", "sweep", "text", "unsupported"}
+    assert set(broker.actors) == {"canary", "photo", "prune", "sticker", "sweep", "text", "unsupported"}
     assert issubclass(NoHandlers, OkosError)
     assert "actors.text" in sys.modules
