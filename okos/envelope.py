@@ -18,6 +18,9 @@ from okos.errors import OkosError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: The largest file that is kept for a turn: what Telegram lets simple bots fetch, and a store should have room for.
+MOST_FILE_BYTES = 20 * 1024 * 1024
+
 _Value = TypeVar("_Value", str, int, bool)
 
 

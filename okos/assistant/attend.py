@@ -17,9 +17,9 @@ from okos.assistant import memory
 from okos.assistant.preview import Preview
 from okos.assistant.prompt import conversation, in_words
 from okos.assistant.turn import Model, Turn
-from okos.envelope import Envelope, Reply
+from okos.envelope import MOST_FILE_BYTES, Envelope, Reply
 from okos.errors import OkosError
-from okos.model import ModelBusy, ModelRefused, ModelTold
+from okos.model import ModelBusy, ModelRefused, ModelTold, Photo
 from okos.outbox import GivenUp, apology, posted
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from okos.assistant.mark import Handler
 
 ATTACHMENT_GONE = "I no longer have this file: files are kept for a short time only. Please send it again."
+
+FILE_TOO_LARGE = "This file is too large for me: I can read files of up to 20 MB. Please send a smaller one."
 
 _log = structlog.get_logger()
 
@@ -131,12 +133,17 @@ class Assistant:
 
     def _answered(self, handler: Handler, envelope: Envelope, run: Run) -> tuple[list[str], bool]:
         """Run the handler; what the user is told instead of an answer is not part of the conversation."""
-        attachment = envelope.attachment
-        content = None if attachment is None else self._store.read(attachment.name)
-        if content is None and (attachment is not None or envelope.kind == "photo"):
-            _log.warning("attachment gone", message_id=envelope.id, kind=envelope.kind)
-            return [ATTACHMENT_GONE], False
-        turn = self._turn(envelope, content, run)
+        # Of an album some may be gone; the turn is about the others.
+        photos = [
+            Photo(content=content, file_name=attachment.file_name)
+            for attachment in envelope.attachments
+            if (content := self._store.read(attachment.name)) is not None
+        ]
+        if not photos and (envelope.attachments or envelope.kind == "photo"):
+            is_too_large = any(one.size_bytes > MOST_FILE_BYTES for one in envelope.attachments)
+            _log.warning("attachment gone", message_id=envelope.id, kind=envelope.kind, too_large=is_too_large)
+            return [FILE_TOO_LARGE if is_too_large else ATTACHMENT_GONE], False
+        turn = self._turn(envelope, photos if envelope.kind == "photo" else [], run)
         try:
             self._wait_for(_coroutine(handler, turn))
         except ModelTold as problem:
@@ -144,7 +151,7 @@ class Assistant:
             return [*turn.replies, problem.told], False
         return turn.replies, True
 
-    def _turn(self, envelope: Envelope, content: bytes | None, run: Run) -> Turn:
+    def _turn(self, envelope: Envelope, photos: list[Photo], run: Run) -> Turn:
         lines = self._store.read_list(memory.store_name(envelope.mailbox)) if self._memory_turns else []
         earlier = memory.window(lines, turns=self._memory_turns, now_id=envelope.id)
 
@@ -159,7 +166,7 @@ class Assistant:
                 envelope,
                 system=self._system_prompt,
                 earlier=earlier,
-                photo=content if envelope.kind == "photo" else None,
+                photos=photos,
             ),
             preview=Preview(send, now_ms=self._now_ms),
         )
@@ -171,8 +178,8 @@ class Assistant:
             last = number == len(texts)
             reply = Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=last)
             self._store.enqueue(posted(envelope, reply))
-        if envelope.attachment is not None:
-            run.delete(envelope.attachment.name)
+        for attachment in envelope.attachments:
+            run.delete(attachment.name)
         if is_remembered and replies and self._memory_turns:
             turn = memory.Remembered(id=envelope.id, user=in_words(envelope), assistant="\n\n".join(replies))
             run.append(

@@ -79,11 +79,11 @@ class ChatModel:
             ModelRefused: Only the operator can help.
             ModelTold: This message cannot be answered; the user is to be told why.
         """
-        photo = await self._photo(conversation)
+        photos = await self._photos(conversation)
         said_anything = False
         while True:
             try:
-                async with contextlib.aclosing(self._answer(conversation, photo)) as answer:
+                async with contextlib.aclosing(self._answer(conversation, photos)) as answer:
                     async for text in answer:
                         said_anything = True
                         yield text
@@ -101,15 +101,15 @@ class ChatModel:
         if client is not None:
             await client.close()
 
-    async def _photo(self, conversation: Conversation) -> tuple[str, bytes] | None:
-        photo = conversation.latest.photo
-        if photo is None:
-            return None
-        async with self._looking:
-            return await asyncio.to_thread(for_model, photo.content)
+    async def _photos(self, conversation: Conversation) -> list[tuple[str, bytes]]:
+        photos = []
+        for photo in conversation.latest.photos:
+            async with self._looking:
+                photos.append(await asyncio.to_thread(for_model, photo.content))
+        return photos
 
-    async def _answer(self, conversation: Conversation, photo: tuple[str, bytes] | None) -> AsyncGenerator[str]:
-        written = messages(conversation, photo)
+    async def _answer(self, conversation: Conversation, photos: list[tuple[str, bytes]]) -> AsyncGenerator[str]:
+        written = messages(conversation, photos)
         finished, said_anything = None, False
         try:
             parts = self._streamed(written) if self._streams else self._whole(written)
@@ -121,7 +121,7 @@ class ChatModel:
                         yield text
         except openai.OpenAIError as error:
             # Without the cause: its text and its request hold the key and what the user wrote, and a traceback is kept.
-            raise verdict(error, with_photo=photo is not None, api_key=self._api_key) from None
+            raise verdict(error, with_photo=bool(photos), api_key=self._api_key) from None
         except TimeoutError as error:
             raise ModelBusy("the model fell silent") from error
         except (ValueError, AttributeError, TypeError, LookupError) as error:

@@ -21,7 +21,7 @@ class Said:
     role: Literal["user", "assistant"]
     text: str
     emoji: str = ""
-    photo: Photo | None = None
+    photos: tuple[Photo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

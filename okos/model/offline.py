@@ -60,9 +60,12 @@ class OfflineResponder:
 
     async def _facts(self, conversation: Conversation) -> str:
         latest = conversation.latest
-        if latest.photo is not None:
-            async with self._looking:
-                facts = await asyncio.to_thread(describe_photo, latest.photo)
+        if latest.photos:
+            described = []
+            for photo in latest.photos:
+                async with self._looking:
+                    described.append(await asyncio.to_thread(describe_photo, photo))
+            facts = " ".join(described)
             return f"{facts} Its caption: “{_beginning(latest.text)}”." if latest.text.strip() else facts
         return describe_sticker(latest.emoji) if latest.emoji else describe_text(latest.text)
 

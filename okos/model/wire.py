@@ -6,36 +6,33 @@ import base64
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionMessageParam
+    from collections.abc import Sequence
+
+    from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMessageParam
 
     from okos.model.conversation import Conversation, Said
 
 
-def messages(conversation: Conversation, photo: tuple[str, bytes] | None) -> list[ChatCompletionMessageParam]:
+def messages(conversation: Conversation, photos: Sequence[tuple[str, bytes]]) -> list[ChatCompletionMessageParam]:
     """Write a conversation as `messages`.
 
     Args:
-        conversation: What to write; of its photos only the latest is sent.
-        photo: The MIME type and the bytes of the latest photo as a model takes them; None without one.
+        conversation: What to write; of its photos only those of the latest message are sent.
+        photos: The MIME type and the bytes of each of these as a model takes them.
     """
     written: list[ChatCompletionMessageParam] = []
     if conversation.system:
         written.append({"role": "system", "content": conversation.system})
     written += [_said(said) for said in conversation.earlier]
-    if photo is None:
+    if not photos:
         return [*written, _said(conversation.latest)]
-    mime, content = photo
-    url = f"data:{mime};base64,{base64.b64encode(content).decode()}"
-    return [
-        *written,
-        {
-            "role": "user",
-            "content": [
-                {"type": "text", "text": _words(conversation.latest, or_else="(a photo without a caption)")},
-                {"type": "image_url", "image_url": {"url": url}},
-            ],
-        },
+    parts: list[ChatCompletionContentPartParam] = [
+        {"type": "text", "text": _words(conversation.latest, or_else="(a photo without a caption)")}
     ]
+    for mime, content in photos:
+        url = f"data:{mime};base64,{base64.b64encode(content).decode()}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return [*written, {"role": "user", "content": parts}]
 
 
 def sendable(text: str) -> str:

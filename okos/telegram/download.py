@@ -29,8 +29,6 @@ QUEUE = "download"
 
 #: The kinds whose handlers read bytes. A sticker is its emoji.
 FETCHED_KINDS = frozenset({"photo", "voice", "audio", "document", "video", "video_note", "animation"})
-#: What Telegram lets simple bots fetch, and what the store should have to hold.
-MOST_FILE_BYTES = 20 * 1024 * 1024
 #: A turn that has not come in a day is no longer waited for.
 FILE_TTL_MS = 86_400_000
 #: A message waits so long for its files; a gateway that is started again has fetched them by then.

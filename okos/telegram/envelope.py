@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from okos.envelope import Attachment, Envelope
+from okos.envelope import MOST_FILE_BYTES, Attachment, Envelope
 from okos.telegram.access import command_of, without_our_name
 from okos.telegram.address import Address
-from okos.telegram.download import FETCHED_KINDS, MOST_FILE_BYTES, Wanted
+from okos.telegram.download import FETCHED_KINDS, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -90,7 +90,7 @@ class Door:
             raise await self.refusal(problem) from problem
         except NoHandshake as problem:
             await client.close()
-            raise NotLetIn(f"{problem} See OKOS_TELEGRAM__DC_ADDRESS and …__DC_PUBLIC_KEY") from problem
+            raise NotLetIn(f"{problem} See OKOS_TELEGRAM__DC_ADDRESS and OKOS_TELEGRAM__DC_PUBLIC_KEY") from problem
         except BaseException:
             await client.close()
             raise

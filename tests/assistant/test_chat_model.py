@@ -102,7 +102,7 @@ def test_what_was_said_before_goes_along(server: ModelServer) -> None:
 
 
 def test_a_photo_goes_as_an_image_part(server: ModelServer) -> None:
-    latest = Said(role="user", text="What is it?", photo=a_photo())
+    latest = Said(role="user", text="What is it?", photos=(a_photo(),))
 
     ask(a_model(server.url), Conversation(system="", latest=latest))
 
@@ -112,7 +112,7 @@ def test_a_photo_goes_as_an_image_part(server: ModelServer) -> None:
 
 
 def test_what_is_no_photo_is_told_without_asking(server: ModelServer) -> None:
-    latest = Said(role="user", text="", photo=Photo(content=b"hello", file_name="cat.jpg"))
+    latest = Said(role="user", text="", photos=(Photo(content=b"hello", file_name="cat.jpg"),))
 
     with pytest.raises(ModelTold) as told:
         ask(a_model(server.url), Conversation(system="", latest=latest))
@@ -291,7 +291,7 @@ def test_a_model_that_cannot_see_is_told_only_when_there_is_a_photo(server: Mode
     server.behave(behaviour)
 
     with pytest.raises(ModelTold, match="photo"):
-        ask(a_model(server.url), Conversation(system="", latest=Said(role="user", text="", photo=a_photo())))
+        ask(a_model(server.url), Conversation(system="", latest=Said(role="user", text="", photos=(a_photo(),))))
     with pytest.raises((ModelBusy, ModelRefused)):
         ask(a_model(server.url))
 

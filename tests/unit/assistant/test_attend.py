@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dramatiq
 import orjson
 import pytest
 from doubles import FakeRun, FakeStore, SaysModel, an_assistant, an_envelope
 
 from okos.assistant import Turn, memory
-from okos.envelope import Attachment, BadEnvelope, Reply
+from okos.envelope import MOST_FILE_BYTES, Attachment, BadEnvelope, Reply
 from okos.errors import OkosError
 from okos.model import ModelBusy, ModelRefused, ModelTold
 from okos.outbox import GivenUp
@@ -111,8 +113,8 @@ def test_the_model_is_shown_the_photo() -> None:
     an_assistant(store, FakeRun(), model).attend(answer, envelope.encode())
 
     latest = model.asked[0].latest
-    assert latest.photo is not None
-    assert (latest.photo.content, latest.photo.file_name, latest.text) == (b"abc", "cat.png", "Who?")
+    [photo] = latest.photos
+    assert (photo.content, photo.file_name, latest.text) == (b"abc", "cat.png", "Who?")
 
 
 def test_a_photo_is_deleted_with_its_turn_and_kept_for_the_next_attempt() -> None:
@@ -124,6 +126,27 @@ def test_a_photo_is_deleted_with_its_turn_and_kept_for_the_next_attempt() -> Non
     an_assistant(store, done).attend(answer, body)
 
     assert (failed.deleted, done.deleted) == ([], ["file:1"])
+
+
+def test_an_album_is_one_question_about_the_photos_that_are_there() -> None:
+    store, run, model = FakeStore(values={"file:1": b"one", "file:3": b"three"}), FakeRun(), SaysModel()
+    more = (replace(PHOTO, name="file:2"), replace(PHOTO, name="file:3"))
+    envelope = replace(an_envelope(kind="photo", text="Which?", attachment=PHOTO), more=more)
+
+    an_assistant(store, run, model).attend(answer, envelope.encode())
+
+    assert [photo.content for photo in model.asked[0].latest.photos] == [b"one", b"three"]
+    assert run.deleted == ["file:1", "file:2", "file:3"]
+
+
+def test_a_photo_that_was_too_large_to_be_kept_is_told_so() -> None:
+    store, model = FakeStore(), SaysModel()
+    large = replace(PHOTO, size_bytes=MOST_FILE_BYTES + 1)
+
+    an_assistant(store, FakeRun(), model).attend(answer, an_envelope(kind="photo", attachment=large).encode())
+
+    assert "too large" in store.replies[0].text
+    assert model.asked == []
 
 
 @pytest.mark.parametrize("attachment", [PHOTO, None])

@@ -23,9 +23,13 @@ def test_a_conversation_is_what_was_said_before_and_what_is_said_now() -> None:
 
 
 def test_a_photo_is_part_of_what_is_said() -> None:
-    asked = conversation(an_envelope(kind="photo", text="Who?", attachment=PHOTO), system="", photo=b"abc")
+    asked = conversation(
+        an_envelope(kind="photo", text="Who?", attachment=PHOTO),
+        system="",
+        photos=[Photo(content=b"abc", file_name="cat.png")],
+    )
 
-    assert asked.latest == Said(role="user", text="Who?", photo=Photo(content=b"abc", file_name="cat.png"))
+    assert asked.latest == Said(role="user", text="Who?", photos=(Photo(content=b"abc", file_name="cat.png"),))
 
 
 def test_a_sticker_is_said_in_words() -> None:
@@ -52,4 +56,4 @@ def test_a_message_is_remembered_in_words(kind: str, text: str, emoji: str, word
 def test_no_message_is_sent_to_a_model_without_content(text: str) -> None:
     asked = conversation(an_envelope(text=text), system="")
 
-    assert messages(asked, None) == [{"role": "user", "content": "(an empty message)"}]
+    assert messages(asked, []) == [{"role": "user", "content": "(an empty message)"}]

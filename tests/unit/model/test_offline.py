@@ -31,7 +31,7 @@ AN_EARLIER_TURN = (a_text("hi"), Said(role="assistant", text="hello"))
         a_text("hello"),
         a_text(""),
         Said(role="user", text="", emoji="🙂"),
-        Said(role="user", text="", photo=Photo(content=b"no")),
+        Said(role="user", text="", photos=(Photo(content=b"no"),)),
     ],
 )
 def test_every_answer_begins_with_the_label(latest: Said) -> None:
@@ -74,14 +74,14 @@ def test_a_photo_is_described_by_its_facts() -> None:
     Image.new("RGB", (40, 30), "#e61414").save(content, "PNG")
     photo = Photo(content=content.getvalue(), file_name="red.png")
 
-    whole = "".join(answer(Said(role="user", text="Look!", photo=photo)))
+    whole = "".join(answer(Said(role="user", text="Look!", photos=(photo,))))
 
     assert f"red.png: PNG, 40 x 30 pixels, {len(photo.content)} bytes, mostly red (#e61414)." in whole
     assert "Its caption: “Look!”." in whole
 
 
 def test_what_is_no_photo_is_said_to_be_none() -> None:
-    whole = "".join(answer(Said(role="user", text="", photo=Photo(content=b"hello", file_name="cat.jpg"))))
+    whole = "".join(answer(Said(role="user", text="", photos=(Photo(content=b"hello", file_name="cat.jpg"),))))
 
     assert "your photo cat.jpg, but: I could not read this as a photo: it is plain text, 5 bytes." in whole
 
