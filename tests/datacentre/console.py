@@ -94,10 +94,15 @@ class Console:
         return words != ["/quit"]
 
     async def _until_signed_in(self) -> None:
-        """Hold what is said before the first sign-in: a bot never hears of what was there before it."""
-        if not self._dc.record.of("main_session"):
+        """Hold what is said before the bot first asks where Telegram is: it never hears of what was there before."""
+
+        def signed_in() -> bool:
+            called = self._dc.record.counts()
+            return called["updates.GetState"] + called["updates.GetDifference"] > 0
+
+        if not signed_in():
             self._screen.show("(the bot has not signed in yet; this is sent when it has)")
-            await self._dc.until(lambda: self._dc.record.of("main_session"), timeout_s=float("inf"))
+            await self._dc.until(signed_in, timeout_s=float("inf"))
 
     async def _until_answered(self) -> None:
         """Wait until the bot has said something since the last line, and is quiet."""
