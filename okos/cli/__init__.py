@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from okos.cli import ask, chat, demo, doctor, gateway, init, scheduler, status, up
+from okos.cli import ask, chat, demo, doctor, gateway, init, scheduler, status, up, web
 from okos.errors import OkosError
 
 # In the order of the help.
@@ -24,6 +24,7 @@ COMMANDS = {
     "init": init.init,
     "gateway": gateway.gateway,
     "scheduler": scheduler.scheduler,
+    "web": web.web,
 }
 
 app = typer.Typer(

@@ -24,7 +24,7 @@ from okos.server import Server, find_server, shown
 from okos.settings import Settings
 from okos.telegram.credentials import Credentials
 from okos.up.banner import banner
-from okos.up.crew import check_handlers, gateway_child, scheduler_child, server_child, worker_children
+from okos.up.crew import check_handlers, gateway_child, scheduler_child, server_child, web_child, worker_children
 from okos.up.supervisor import Supervisor
 
 
@@ -63,6 +63,8 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
     children = [*worker_children(settings, output=None), scheduler_child(settings, output=None)]
     if settings.telegram.bot_token is not None:
         children.append(gateway_child(settings, output=None))
+    if settings.web.enabled:
+        children.append(web_child(settings, output=None))
     if server.child is not None:
         children.insert(0, server_child(server))
     supervisor = Supervisor(children, log=structlog.get_logger("okos.up"), on_change=note)

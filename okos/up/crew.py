@@ -17,14 +17,15 @@ from okos.server import Server
 from okos.settings import Settings, child_environment
 from okos.up.supervisor import Child
 
-# Stages of the stop: no new maintenance, then no new work, then what was answered is delivered, and the store only when
-# nobody needs it any more.
-SCHEDULER_STAGE, WORKER_STAGE, GATEWAY_STAGE, SERVER_STAGE = range(4)
+# Stages of the stop: no new maintenance, then no new work, then what was answered is delivered, all of which can be
+# watched on the web; and the store only when nobody needs it any more.
+SCHEDULER_STAGE, WORKER_STAGE, GATEWAY_STAGE, WEB_STAGE, SERVER_STAGE = range(5)
 
 # A worker ends by itself when the grace of its messages is over; this is for one that hangs.
 _WORKER_MARGIN_MS = 10_000
 _SCHEDULER_GRACE_MS = 5_000
 _GATEWAY_GRACE_MS = 20_000
+_WEB_GRACE_MS = 10_000
 _SERVER_GRACE_MS = 15_000
 _HURRIED_SERVER_GRACE_MS = 3_000  # enough to flush its log
 
@@ -92,6 +93,19 @@ def gateway_child(settings: Settings, *, output: IO[bytes] | None) -> Child:
         directory=None,
         stage=GATEWAY_STAGE,
         grace_ms=_GATEWAY_GRACE_MS,
+    )
+
+
+def web_child(settings: Settings, *, output: IO[bytes] | None) -> Child:
+    """The dashboard. A port that is taken is waited for: the rest does not need it."""
+    return _child(
+        "web",
+        ["okos", "web", "--wait"],
+        child_environment(settings),
+        output=output,
+        directory=None,
+        stage=WEB_STAGE,
+        grace_ms=_WEB_GRACE_MS,
     )
 
 

@@ -75,13 +75,13 @@ def test_the_version_is_told(okos: Okos) -> None:
     assert okos("--version").stdout.startswith("okos 0.")
 
 
-@pytest.mark.parametrize("command", ["up", "ask", "chat", "demo", "status", "doctor", "init", "scheduler"])
+@pytest.mark.parametrize("command", ["up", "ask", "chat", "demo", "status", "doctor", "init", "scheduler", "web"])
 def test_every_command_describes_itself(command: str, okos: Okos) -> None:
     assert command in okos("--help").stdout
     assert "Usage: okos" in okos(command, "--help").stdout
 
 
-@pytest.mark.parametrize("command", ["up", "ask", "chat", "status", "doctor", "scheduler"])
+@pytest.mark.parametrize("command", ["up", "ask", "chat", "status", "doctor", "scheduler", "web"])
 def test_a_wrong_setting_is_one_line_on_stderr(command: str, okos: Okos) -> None:
     done = okos(command, OKOS_LEASE_MS="soon")
 

@@ -46,6 +46,7 @@ class Machine:
             "OKOS_LEASE_MS": "1500",
             "OKOS_LOG_LEVEL": "debug",
             "OKOS_CONFIG": os.devnull,
+            "OKOS_WEB__ENABLED": "false",
         }
 
     def up(self, **settings: str) -> subprocess.Popen[str]:

@@ -1,0 +1,52 @@
+"""The users by backlog, and one user's mailbox: what is in it, and why it waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from okos.web.guard import Visit
+
+PAGE = 50
+_LONGEST_KEY = 512
+_DEAD_SHOWN = 5
+
+
+def show_users(visit: Visit) -> Response:
+    """Show who has the most waiting."""
+    contains = visit.asked("q")[:_LONGEST_KEY]
+    backlog = visit.site.broker.backlog(limit=PAGE, contains=contains)
+    limits = visit.site.broker.limits()
+    return visit.site.page(
+        visit,
+        "users.html",
+        title="Users",
+        backlog=backlog,
+        contains=contains,
+        limits=limits,
+    )
+
+
+def show(visit: Visit) -> Response:
+    """Show one mailbox."""
+    broker = visit.site.broker
+    key = visit.asked("key")[:_LONGEST_KEY]
+    offset = visit.asked_number("offset")
+    seen, limits = broker.mailbox(key, offset=offset, limit=PAGE), broker.limits()
+    return visit.site.page(
+        visit,
+        "mailbox.html",
+        title=key,
+        key=key,
+        seen=seen,
+        offset=offset,
+        most=PAGE,
+        own=limits.overrides.get(key),
+        everybody=limits.everybody,
+        all_paused=limits.all_paused,
+        running={one.id: one for one in broker.running(limit=1_000) if one.mailbox == key},
+        delayed=[one for one in broker.delayed(limit=1_000) if one.mailbox == key],
+        dead=broker.failed(mailbox=key, limit=_DEAD_SHOWN),
+    )

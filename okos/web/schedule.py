@@ -1,0 +1,113 @@
+"""What is to come, what operators did, and the settings in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, SecretStr
+
+from okos.server import shown
+from okos.settings import Settings, find_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.responses import Response
+
+    from okos.web.guard import Visit
+
+_SHOWN = 100
+MASKED = "set, not shown"
+_URLS = {"redis_url", "base_url"}
+
+
+def show(visit: Visit) -> Response:
+    """Show the maintenance, and what is delayed."""
+    broker, schedule = visit.site.broker, visit.site.settings.schedule
+    return visit.site.page(
+        visit,
+        "schedule.html",
+        title="Schedule",
+        gauges=broker.gauges(),
+        maintenance=[
+            (
+                "sweep",
+                schedule.sweep_s,
+                "finds what stalled, is due or has expired",
+                broker.mailbox("maintenance:sweep"),
+            ),
+            ("prune", schedule.prune_s, "deletes history that is kept no longer", broker.mailbox("maintenance:prune")),
+        ],
+        delayed=broker.delayed(limit=_SHOWN),
+        most=_SHOWN,
+    )
+
+
+def show_audit(visit: Visit) -> Response:
+    """Show what operators did."""
+    return visit.site.page(visit, "audit.html", title="Audit", entries=visit.site.broker.audit(limit=_SHOWN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """A setting as it is in force. `value` is empty when it is unset."""
+
+    name: str
+    value: str
+    is_default: bool
+
+
+def show_settings(visit: Visit) -> Response:
+    """Show the settings of this OS process."""
+    settings = visit.site.settings
+    sections: dict[str, list[SettingRow]] = {"": []}
+    for row in rows(settings, Settings()):
+        section, _, _ = row.name.rpartition(".")
+        sections.setdefault(section, []).append(row)
+    config = find_config()
+    return visit.site.page(
+        visit,
+        "settings.html",
+        title="Settings",
+        sections=sections,
+        config="" if config is None else str(config),
+        limits=visit.site.broker.limits(),
+    )
+
+
+def rows(values: BaseModel, defaults: BaseModel, prefix: str = "") -> Iterator[SettingRow]:
+    """Give every setting, sections after what is in none, without a secret."""
+    names = list(type(values).model_fields)
+    plain = [name for name in names if not _is_section(getattr(values, name))]
+    for name in plain:
+        value = getattr(values, name)
+        yield SettingRow(name=prefix + name, value=written(name, value), is_default=value == getattr(defaults, name))
+    for name in (name for name in names if name not in plain):
+        section, default = getattr(values, name), getattr(defaults, name)
+        if isinstance(section, BaseModel):
+            yield from rows(section, default, f"{prefix}{name}.")
+            continue
+        for key, part in section.items():
+            yield from rows(part, default.get(key, type(part)()), f"{prefix}{name}.{key}.")
+
+
+def written(name: str, value: object) -> str:
+    """Write a value for a reader who may not know its secrets."""
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return MASKED
+        case str() if name in _URLS:
+            return shown(value)
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return ", ".join(map(str, value)) or "none"
+        case _:
+            return str(value)
+
+
+def _is_section(value: object) -> bool:
+    return isinstance(value, BaseModel | dict) or (hasattr(value, "items") and not isinstance(value, str))
