@@ -25,7 +25,7 @@ import socket
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dramatiq.middleware import TimeLimitExceeded
 
@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 
 #: Middlewares that have not judged a hung attempt by then have nothing to say about it.
 JUDGE_S = 2.0
+
+#: What the hooks of a shutdown may take, once nothing is held any more, before a fresh start does without them.
+HOOKS_S = 10.0
 
 
 class Engine:
@@ -96,6 +99,7 @@ class Engine:
         self._hung: list[threading.Thread] = []
         self._recycle = Recycle(threads=threads, grace_s=options.shutdown.grace_ms / 1000)
         self._recycling = False
+        self._ready_at: float | None = None
         self._claims_ended_at: float | None = None
         self._started = False
         self._lock = threading.Lock()
@@ -178,9 +182,11 @@ class Engine:
 
     def recycle(self, now: float) -> None:
         """Make a fresh start if threads hang and the moment has come (see `recycle.py`). Asked by the heartbeat."""
+        held, running = len(self.holdings.snapshot()), self.holdings.in_hand()
+        if self.starts_afresh and held == 0:
+            self._insist(now)
         if self.seat is None or (self.stopping and not self._recycling):
             return
-        held, running = len(self.holdings.snapshot()), self.holdings.in_hand()
         hung = sum(thread.is_alive() for thread in self._hung)
         step = self._recycle.look(
             now, hung=hung, running=running, unwritten=held - running, claimed=self.holdings.claimed()
@@ -193,6 +199,19 @@ class Engine:
             self.starts_afresh = True
             # To Dramatiq it is a SIGTERM; and a real one is not taken for the same.
             os.kill(os.getpid(), signal.SIGHUP)
+
+    def _insist(self, now: float) -> None:
+        """Start afresh from here if Dramatiq's shutdown does not come to its end: somebody's hook hangs, too."""
+        if self._ready_at is None:
+            self._ready_at = now
+        if self.seat is None or now - self._ready_at < HOOKS_S:
+            return
+        log.error("the worker's shutdown hangs; this process starts afresh without it")
+        try:
+            self._say_goodbye()
+            self.seat.replace()
+        except SystemExit as failed:
+            os._exit(cast("int", failed.code))
 
     def describe(self) -> str:
         """Say what this process is, as JSON, for whoever looks at the workers; nothing if it is none."""
@@ -272,6 +291,9 @@ class Engine:
         self.cancels.stop()
         for part in (self.pump, self.bell, self.heartbeat, self.cancels):
             part.join(2.0)
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
         metrics = self.metrics()
         try:
             if metrics is not None:

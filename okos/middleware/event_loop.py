@@ -65,6 +65,7 @@ class LoopThread(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="okos-loop", daemon=True)
         self.loop = asyncio.new_event_loop()
+        self._hangs = False
 
     def run(self) -> None:
         """Run the loop until it is stopped."""
@@ -74,9 +75,15 @@ class LoopThread(threading.Thread):
         finally:
             self.loop.close()
 
+    def look(self) -> None:
+        """See whether the loop still turns; if it hangs, what asks for it is refused, and does not wait."""
+        turns = threading.Event()
+        self.loop.call_soon_threadsafe(turns.set)
+        self._hangs = not turns.wait(STOP_S)
+
     def stop(self) -> None:
         """Cancel what still runs and stop the loop; waits for a bounded time only."""
-        if self.is_alive():
+        if self.is_alive() and not self._hangs:
             asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop)
             self.join(STOP_S)
 
@@ -85,7 +92,11 @@ class LoopThread(threading.Thread):
 
         Raises:
             Interrupt: The run was interrupted and the coroutine has ended.
+            RuntimeError: The loop hangs: a coroutine does not give it back.
         """
+        if self._hangs:
+            coroutine.close()
+            raise RuntimeError("the event loop hangs in a coroutine that does not give it back")
         call = _Call(self.loop, coroutine)
         delivery = current_delivery()
         try:
@@ -128,6 +139,12 @@ class EventLoop(Middleware):
         self._thread.start()
         # Dramatiq asks for its own class but needs only `run_coroutine`.
         dramatiq.asyncio.set_event_loop_thread(cast("Any", self._thread))
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """See whether the loop turns, before others want to close on it what they opened there."""
+        del broker, worker
+        if self._thread is not None:
+            self._thread.look()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Stop the loop; nothing runs on it any more."""

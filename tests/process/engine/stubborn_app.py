@@ -2,15 +2,38 @@
 
 import asyncio
 import os
+import threading
 import time
 from pathlib import Path
 
 import dramatiq
+import dramatiq.asyncio
+from dramatiq.middleware import Middleware
 from engine_app import broker, note, reply
 
 from okos.mailbox import Postpone, current_run
 
 __all__ = ["broker"]
+
+
+class Closes(Middleware):
+    """Has something to do when the worker stops: on the event loop, or for ever."""
+
+    def __init__(self, how: str) -> None:
+        self._how = how
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Close something."""
+        del broker, worker
+        if self._how == "on the loop":
+            loop = dramatiq.asyncio.get_event_loop_thread()
+            assert loop is not None
+            loop.run_coroutine(asyncio.sleep(0))
+        elif self._how == "never":
+            threading.Event().wait()
+
+
+broker.add_middleware(Closes(os.environ.get("STUBBORN_APP", "")))
 
 
 @dramatiq.actor(queue_name="text")

@@ -19,8 +19,14 @@ def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
     fleet.stop()
 
 
-def start(fleet: Fleet, *, threads: int, processes: int = 1, grace_ms: int = 20_000) -> Worker:
-    return fleet.start(app="stubborn_app", threads=threads, processes=processes, grace_ms=grace_ms)
+def start(fleet: Fleet, *, threads: int, processes: int = 1, grace_ms: int = 20_000, closes: str = "") -> Worker:
+    return fleet.start(
+        app="stubborn_app",
+        threads=threads,
+        processes=processes,
+        grace_ms=grace_ms,
+        environment={"STUBBORN_APP": closes},
+    )
 
 
 def engines(fleet: Fleet) -> dict[int, str]:
@@ -133,8 +139,8 @@ def test_a_worker_that_is_stopped_while_it_drains_for_a_fresh_start_stops(fleet:
     assert fleet.broker.workers() == []
 
 
-def test_an_event_loop_that_hangs_is_replaced_with_its_process(fleet: Fleet) -> None:
-    start(fleet, threads=4)
+def test_an_event_loop_that_hangs_is_replaced_with_its_process_though_others_close_on_it(fleet: Fleet) -> None:
+    worker = start(fleet, threads=4, closes="on the loop")
     before = engines(fleet)
     fleet.send("clog", "a", 0, queue="photo", options=AT_ONCE)
     fleet.await_lines(1)
@@ -143,6 +149,18 @@ def test_an_event_loop_that_hangs_is_replaced_with_its_process(fleet: Fleet) -> 
     fleet.await_lines(1, user="b", what="end")
 
     assert engines(fleet) != before
+    assert "the event loop hangs" in worker.said
+
+
+def test_a_hook_that_hangs_when_the_worker_stops_does_not_keep_a_process_from_starting_afresh(fleet: Fleet) -> None:
+    worker = start(fleet, threads=2, closes="never")
+    await_fresh_start(fleet, lambda: fleet.send("stick", "a", 0, options=AT_ONCE))
+
+    fleet.send("work", "a", 1)
+    fleet.await_lines(1, what="end")
+
+    assert "starts afresh without it" in worker.said
+    assert fleet.broker.stats().stalled == 0
 
 
 def test_a_thread_that_comes_back_after_all_changes_nothing(fleet: Fleet) -> None:
