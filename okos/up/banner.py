@@ -20,7 +20,7 @@ def banner(settings: Settings, server: Server) -> str:
         ),
         ("logs", f"here; the server's: {settings.home / 'server' / 'server.log'}" if server.owned else "here"),
         ("model", _model(settings)),
-        ("Telegram", "not connected: this version has no gateway yet"),
+        ("Telegram", _telegram(settings)),
         ("try it", "okos chat, or okos ask 'Hello'; okos status shows how it does; Ctrl-C stops it"),
     ]
     width = max(len(name) for name, _ in rows)
@@ -31,3 +31,10 @@ def _model(settings: Settings) -> str:
     if settings.model.configured:
         return f"{settings.model.name} at {shown(settings.model.url)}"
     return "the offline responder; for a real one set OKOS_MODEL__BASE_URL, OKOS_MODEL__API_KEY, OKOS_MODEL__NAME"
+
+
+def _telegram(settings: Settings) -> str:
+    token = settings.telegram.bot_token
+    if token is None:
+        return "not connected: set OKOS_TELEGRAM__BOT_TOKEN, …__API_ID and …__API_HASH; docs/telegram.md tells how"
+    return f"bot {token.get_secret_value().partition(':')[0]}, by its gateway"

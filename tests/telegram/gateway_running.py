@@ -28,7 +28,7 @@ DEADLINE_S = 60.0
 KINDS = ("text", "photo", "sticker", "voice", UNSUPPORTED)
 
 
-def settings_for(dc: DataCentre, url: str, namespace: str, **about: Any) -> Settings:
+def settings_for(dc: DataCentre, url: str | None, namespace: str, **about: Any) -> Settings:
     """Point a gateway at a data centre. `telegram` and `access` are added to what it needs."""
     telegram = {
         "api_id": 1,
