@@ -5,7 +5,7 @@ It holds the access hash, so that whoever sends needs to look nothing up, and th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from okos.envelope import BadEnvelope
@@ -68,7 +68,7 @@ class Address:
 
     def encode(self) -> dict[str, Any]:  # Any: JSON
         """Give the JSON-able form."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def decode(cls, raw: Mapping[str, object] | None) -> Address:

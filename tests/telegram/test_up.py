@@ -53,7 +53,6 @@ async def test_okos_up_with_a_token_answers_on_telegram(dc: DataCentre, tmp_path
     finally:
         up.send_signal(signal.SIGINT)
         await asyncio.to_thread(up.wait, 60)
-    print([(e.kind, e.message_id, e.text[:40]) for e in dc.record.events])
     text, photo, sticker, _ = dc.answers(alice)
     assert "hello" in text
     assert "your photo" in photo
