@@ -34,13 +34,14 @@ def test_when_it_is_full_what_comes_is_left_to_the_difference() -> None:
     assert taken(inbox) == []
 
 
-def test_what_was_dropped_is_asked_for_only_once_all_before_is_taken() -> None:
+def test_what_comes_after_something_was_dropped_comes_after_the_difference() -> None:
     inbox = Inbox(1)
     inbox.put("a")
     inbox.put("dropped")
-    assert taken(inbox, most=1)[0] == "a"
-    inbox.put("b")
 
     kept, rest = taken(inbox)
-    assert kept == "b"
+    inbox.put("b")
+
+    assert kept == "a"
     assert isinstance(rest, T.UpdatesTooLong)
+    assert taken(inbox) == ["b"]
