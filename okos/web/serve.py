@@ -10,8 +10,10 @@ import asyncio
 import errno
 import os
 import secrets
+import signal
 import socket
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
@@ -26,6 +28,7 @@ from okos.web.app import build_app
 from okos.web.site import Site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from okos.settings import Settings, Web
@@ -162,8 +165,20 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn's server, but for the signals: it would end by them, and a stop that was asked for is no failure."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let a signal end the serving, and nothing else."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, self.handle_exit, signum, None)
+        yield
+
+
 async def _serve(site: Site, listener: socket.socket) -> None:
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             build_app(site),
             log_config=None,

@@ -105,6 +105,11 @@ def pretty(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
+def sentence(text: str) -> str:
+    """Begin a text with a capital; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def place(name: str) -> str:
     """Explain where a mailbox is."""
     return PLACES.get(name, "")
@@ -120,6 +125,7 @@ FILTERS = {
     "iso": iso,
     "first_line": first_line,
     "place": place,
+    "sentence": sentence,
     "pretty": pretty,
     "counted": plural,
 }

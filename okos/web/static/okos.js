@@ -34,10 +34,12 @@
   });
   document.getElementById("ask-no")?.addEventListener("click", () => dialog.close());
 
-  // A part that is shown anew would take the form away that the question is about, or an answer that is being typed.
+  // A part that is shown anew would take the form away that the question is about, or what is being typed or read.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(document.activeElement?.tagName) && event.detail.target.contains(document.activeElement);
-    if (dialog?.open || isTyping) {
+    const { target } = event.detail;
+    const active = document.activeElement;
+    const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(active?.tagName) && target.contains(active);
+    if (dialog?.open || isTyping || target.querySelector("details[open]")) {
       event.detail.shouldSwap = false;
     }
   });

@@ -1,0 +1,80 @@
+"""A model on the loopback that answers as a person expects, at the pace of a model, and fails when the text says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from real_server import eventually
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from starlette.requests import Request
+
+ANSWERS = {
+    "coast": "About 2,650 km as the crow flies, and more than 100,000 km with every fjord and island.",
+    "haiku": "Letters wait in line,\neach behind the one before.\nNobody is lost.",
+    "mailbox": "In Finnish it is postilaatikko: posti, mail, and laatikko, box.",
+    "peru": "Lima. Since 1535, when it was called the City of Kings.",
+    "morning": "Good morning! I am. What can I do for you?",
+    "thank": "You are welcome. I am here when you need me.",
+}
+ANYTHING = "I have read that, and here is what I think: it depends on what you want to do with it."
+
+
+async def complete(request: Request) -> Response:
+    """Answer the last message: `refuse`, `fail` and `hang` in it do what they say."""
+    body = await request.json()
+    said = body["messages"][-1]["content"]
+    text = (said if isinstance(said, str) else said[0].get("text", "")).lower()
+    if "refuse" in text:
+        return _error(400, "this model does not take images larger than 8 megapixels")
+    if "fail" in text:
+        return _error(500, "upstream timed out after 30 s")
+    answer = next((answer for word, answer in ANSWERS.items() if word in text), ANYTHING)
+    return StreamingResponse(_pieces(answer, hangs="hang" in text), media_type="text/event-stream")
+
+
+@contextmanager
+def a_model() -> Iterator[str]:
+    """Run it for the length of a block; gives its address."""
+    app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(30)
+
+
+async def _pieces(answer: str, *, hangs: bool) -> AsyncIterator[str]:
+    yield _event({"role": "assistant", "content": ""})
+    for word in answer.split(" "):
+        yield _event({"content": f"{word} "})
+        await asyncio.sleep(0.02)
+        if hangs:
+            await asyncio.Event().wait()
+    yield _event({}, "stop")
+    usage = {"prompt_tokens": 40, "completion_tokens": len(answer.split())}
+    yield f"data: {json.dumps({'id': 'c', 'choices': [], 'usage': usage})}\n\n"
+    yield "data: [DONE]\n\n"
+
+
+def _event(delta: dict[str, Any], finish: str | None = None) -> str:  # Any: JSON
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"
+
+
+def _error(status: int, message: str) -> Response:
+    return JSONResponse({"error": {"message": message, "type": "an_error", "param": None, "code": None}}, status)
