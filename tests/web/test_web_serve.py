@@ -109,12 +109,12 @@ def test_it_stops_at_once_while_a_page_looks(run: Callable[..., Run], signum: si
 
 
 def test_a_token_of_the_settings_is_not_printed(run: Callable[..., Run]) -> None:
-    token = "of-the-settings-itself"
-    web = run("web", OKOS_WEB__OPERATOR_TOKEN=token)
+    given = "of-the-settings-itself"
+    web = run("web", OKOS_WEB__OPERATOR_TOKEN=given)
 
     web.address()
 
-    assert token not in web.said()
+    assert given not in web.said()
     assert not (web.home / TOKEN_FILE).exists()
 
 
