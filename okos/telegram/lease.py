@@ -2,6 +2,7 @@
 
     state         event                                            next
     wanted        taken                                            held
+    wanted        another's, which died on this machine            held: taken from it
     wanted        another's, and we do not stand by                refused: the start ends with a line
     wanted        another's, and we stand by                       wanted: tried again every second
     held          renewed                                          held
@@ -19,8 +20,10 @@ waits, after the store was away, as long as a lease lasts: its holder may be ali
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,8 +52,32 @@ class LeaseTaken(OkosError):
 
 
 def owner_name() -> str:
-    """Name this process, for whoever asks who has the lease: host, pid, and something of its own."""
-    return f"{socket.gethostname()}/{os.getpid()}/{os.urandom(4).hex()}"
+    """Name this process, for whoever asks who has the lease: host, pid, where that pid counts, something of its own."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_here()}/{os.urandom(4).hex()}"
+
+
+def is_dead(owner: str) -> bool:
+    """Tell whether who has the lease was a process of this machine that is no more. Others may be alive."""
+    _, pid, where, *_ = [*owner.split("/"), "", "", ""]
+    if not where or where != _here() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _here() -> str:
+    """Name where pids count: this host since it was booted, and this container; empty where that cannot be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        container = Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{socket.gethostname()} {boot} {container}".encode()).hexdigest()[:12]
 
 
 class Lease:
@@ -80,6 +107,10 @@ class Lease:
                 holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=TTL_MS)
                 if holder is None:
                     return
+                if is_dead(holder):
+                    _log.info("the last gateway died; going on from there", holder=shown(holder))
+                    await asyncio.to_thread(self._store.release_lease_of, holder)
+                    continue
                 if not stands_by:
                     raise AnotherGateway(
                         f"another gateway serves this bot ({shown(holder)}): stop that one,"

@@ -97,6 +97,10 @@ class GatewayStore:
         """Give the lease back, if it is ours."""
         self._broker.release_lease(self._name, self._owner)
 
+    def release_lease_of(self, owner: str) -> None:
+        """Take the lease from one that is known to be dead, if it still has it."""
+        self._broker.release_lease(self._name, owner)
+
     def lease_holder(self) -> str | None:
         """Tell who has the lease; None if nobody has."""
         return self._broker.lease_holder(self._name)
