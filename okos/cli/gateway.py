@@ -22,7 +22,7 @@ def gateway(
     """
     from okos.log import configure_logging  # noqa: PLC0415 - see okos.cli
     from okos.settings import load_settings  # noqa: PLC0415
-    from okos.telegram.gateway import run_gateway, sign_in_anew  # noqa: PLC0415
+    from okos.telegram.run import run_gateway, sign_in_anew  # noqa: PLC0415
 
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format, stream=sys.stderr)

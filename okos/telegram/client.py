@@ -168,7 +168,9 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         return str(await self.export_session_string())
 
     async def close(self) -> None:
-        """Close the line. The session stays valid."""
+        """Close the line. The session stays valid. Closing it again changes nothing."""
+        if self._closing:
+            return
         self._closing = True
         await self._files.close()
         # A session that is just connecting may hold this up, or end with what broke it: its sockets end with us.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from okos.errors import OkosError
 from okos.telegram.library import F, Refused, T
 from okos.telegram.sorting import UnknownSender
 from okos.telegram.store import COMMON
@@ -90,6 +91,15 @@ class Difference:
         Raises:
             UnknownSender: It has to be answered, and its sender is not known.
         """
+        try:
+            await self._sort(update, sure=sure)
+        except (UnknownSender, OkosError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever Telegram may send
+            # What cannot be read must not keep away all that comes after it, now and at each start.
+            _log.exception("an update could not be read; it is left out", update=type(update).__name__)
+
+    async def _sort(self, update: Any, *, sure: bool) -> None:
         match update:
             case T.UpdateNewMessage() | T.UpdateNewChannelMessage():
                 await self._sort_new(update.message, sure=sure)
@@ -173,7 +183,7 @@ class Difference:
         """Sort what a difference holds; gives back what counts in other boxes."""
         others: list[Any] = []
         for message in sorted(messages, key=lambda one: one.id):
-            await self._sort_new(message, sure=True)
+            await self.sort(T.UpdateNewMessage(message=message, pts=0, pts_count=0), sure=True)
             if self._publisher.is_loaded:
                 await self._publisher.flush()
         for update in updates:

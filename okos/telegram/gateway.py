@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from okos.errors import OkosError
-from okos.home import prepare_home
 from okos.intake import kinds_handled
 from okos.mailbox import LeaseLost, MailboxBroker, StoreUnavailable
 from okos.server import live_url
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from okos.settings import Settings
     from okos.telegram.client import Client
 
-_LOOK_S = 0.5
 _STATE_S = 5.0
 _STOP_MS = 10_000
 _REMEMBER_S = 5.0
@@ -86,6 +83,7 @@ class Gateway:
         self._inbox = Inbox(settings.telegram.buffer)
         self._started_s = int(time.time())
         self._stopped = asyncio.Event()
+        self._is_lost = False
 
     def stop(self) -> None:
         """Ask for the end; on the event loop."""
@@ -132,6 +130,7 @@ class Gateway:
         delivering = asyncio.create_task(self._deliver())
         try:
             done, _ = await asyncio.wait({keeping, delivering}, return_when=asyncio.FIRST_COMPLETED)
+            self._is_lost = keeping in done
             for one in done:
                 one.result()
         finally:
@@ -184,9 +183,14 @@ class Gateway:
             except (Refused, SessionForgotten) as problem:
                 async with asyncio.timeout(_REMEMBER_S):
                     raise await door.refusal(problem) from problem
+        except LeaseLost:
+            self._is_lost = True
+            raise
         finally:
-            with suppress(OkosError):
-                await delivery.stop(_STOP_MS)
+            if self._is_lost:
+                # Two in one session end it for both.
+                await client.close()
+            await delivery.stop(_STOP_MS)
             await client.close()
             publisher.close()
 
@@ -264,54 +268,3 @@ class _Listeners:
     def emptied(self, mailbox: str) -> None:
         if self.delivery is not None:
             self.delivery.emptied(mailbox)
-
-
-def sign_in_anew(settings: Settings) -> str:
-    """Sign the bot in, keep its session and leave; returns the bot's name.
-
-    Raises:
-        OkosError: It cannot; the message says what to do.
-    """
-    os.chdir(prepare_home(settings.home))
-
-    async def sign_in() -> str:
-        return await Gateway(settings).sign_in()
-
-    return asyncio.run(sign_in())
-
-
-def run_gateway(settings: Settings, *, stands_by: bool = False) -> None:
-    """Serve the bot until SIGINT or SIGTERM, or until the process that started us is gone.
-
-    Raises:
-        OkosError: It cannot start, or cannot go on; the message says what to do.
-    """
-    # The library writes what it does not know into the current directory.
-    os.chdir(prepare_home(settings.home))
-    while True:
-        try:
-            asyncio.run(_run(settings, stands_by=stands_by))
-        except LeaseTaken as error:
-            if not stands_by:
-                raise
-            _log.warning("standing by again", reason=str(error))
-        else:
-            return
-
-
-async def _run(settings: Settings, *, stands_by: bool) -> None:
-    gateway = Gateway(settings, stands_by=stands_by)
-    loop, parent = asyncio.get_running_loop(), os.getppid()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, gateway.stop)
-
-    async def end_with_parent() -> None:
-        while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
-            await asyncio.sleep(_LOOK_S)
-        gateway.stop()
-
-    watching = asyncio.create_task(end_with_parent())
-    try:
-        await gateway.run()
-    finally:
-        watching.cancel()

@@ -30,14 +30,14 @@ import structlog
 
 from okos.errors import OkosError
 from okos.mailbox import StoreUnavailable
+from okos.telegram.store import LEASE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from okos.telegram.store import GatewayStore
 
-TTL_MS = 6_000
-_RENEW_MS = TTL_MS // 3
+_RENEW_MS = LEASE_MS // 3
 _TRY_S = 1.0
 
 _log = structlog.get_logger()
@@ -104,7 +104,7 @@ class Lease:
         while True:
             self._sent_ms = self._now_ms()
             try:
-                holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=TTL_MS)
+                holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=LEASE_MS)
                 if holder is None:
                     return
                 if is_dead(holder):
@@ -116,7 +116,7 @@ class Lease:
                         f"another gateway serves this bot ({shown(holder)}): stop that one,"
                         " or let this one stand by with --standby"
                     )
-                await asyncio.to_thread(self._store.stand_by, ttl_ms=TTL_MS)
+                await asyncio.to_thread(self._store.stand_by, ttl_ms=LEASE_MS)
                 if not is_told:
                     is_told = True
                     _log.info("standing by", holder=shown(holder))
@@ -128,7 +128,7 @@ class Lease:
                 continue
             if was_away:
                 was_away = False
-                await asyncio.sleep(TTL_MS / 1000)
+                await asyncio.sleep(LEASE_MS / 1000)
             await asyncio.sleep(_TRY_S)
 
     async def keep(self) -> None:
@@ -144,7 +144,7 @@ class Lease:
                 async with asyncio.timeout(_RENEW_MS / 1000):
                     holder, others = await asyncio.to_thread(self._renewed)
             except (StoreUnavailable, TimeoutError) as error:
-                if self._others and self._now_ms() - self._sent_ms >= TTL_MS - _RENEW_MS:
+                if self._others and self._now_ms() - self._sent_ms >= LEASE_MS - _RENEW_MS:
                     raise LeaseTaken("the store is out of reach, and another gateway stands by to take over") from error
                 continue
             if holder is not None:
@@ -157,10 +157,10 @@ class Lease:
             async with asyncio.timeout(_RENEW_MS / 1000):
                 await asyncio.to_thread(self._store.release_lease)
         except (StoreUnavailable, TimeoutError):
-            _log.warning("lease not released; it ends by itself", after_ms=TTL_MS)
+            _log.warning("lease not released; it ends by itself", after_ms=LEASE_MS)
 
     def _renewed(self) -> tuple[str | None, bool]:
-        return self._store.take_lease(ttl_ms=TTL_MS), self._store.is_stood_by()
+        return self._store.take_lease(ttl_ms=LEASE_MS), self._store.is_stood_by()
 
 
 def shown(owner: str) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from okos.mailbox import LeaseLost
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -28,6 +30,9 @@ PEER_TTL_MS = 90 * 86_400_000
 #: Until then an album may get another file, and Telegram may tell of one again.
 ALBUM_TTL_MS = 86_400_000
 STATE_TTL_MS = 15_000
+
+#: A gateway that has not renewed its lease for so long is taken for dead.
+LEASE_MS = 6_000
 
 COMMON = 0
 """The box of private chats and basic groups; a channel's box goes by the channel's number."""
@@ -66,11 +71,15 @@ class GatewayStore:
             StoreUnavailable: No answer; do it again.
             LeaseLost: Another gateway has taken over.
         """
-        return self._broker.enqueue_all(
-            messages,
-            progress={self._field(box): b"%d %d" % place for box, place in progress.items()},
-            lease=(self._name, self._owner),
-        )
+        fields = {self._field(box): b"%d %d" % place for box, place in progress.items()}
+        lease = (self._name, self._owner)
+        try:
+            return self._broker.enqueue_all(messages, progress=fields, lease=lease)
+        except LeaseLost:
+            # The store was away for longer than a lease lasts. If nobody else has it, it is ours again.
+            if self.take_lease(ttl_ms=LEASE_MS) is not None:
+                raise
+            return self._broker.enqueue_all(messages, progress=fields, lease=lease)
 
     def progress(self) -> dict[int, tuple[int, int]]:
         """Tell how far each box is known, and the channels' access hashes."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
 from real_server import a_server
+
+from okos.telegram.store import LEASE_MS
 
 if TYPE_CHECKING:
     from datacentre import DataCentre
@@ -159,3 +162,18 @@ async def test_redis_may_be_away_for_a_while(dc: DataCentre, namespace: str) -> 
             await until(lambda: len(taken.envelopes) == 20)
             assert not running.done()
     assert taken.texts() == [str(number) for number in range(20)]
+
+
+@with_a_centre
+async def test_redis_may_be_away_for_longer_than_a_lease(dc: DataCentre, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    with a_server(aof=True) as server, workers(server.url, namespace) as taken:
+        async with a_gateway(settings_for(dc, server.url, namespace)) as running:
+            await ready(dc, running)
+            server.kill()
+            dc.says(alice, "while it was away")
+            await asyncio.sleep(LEASE_MS / 1000 + 0.5)
+            server.start()
+            await until(lambda: taken.envelopes)
+            assert not running.done()
+    assert taken.texts() == ["while it was away"]
