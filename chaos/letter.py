@@ -8,8 +8,10 @@ from typing import Any
 
 import dramatiq
 
-#: Handled at once; fails its first attempt; fails always; takes its OS process down in its first attempt.
-WELL, SHAKY, DOOMED, DEADLY = "well", "shaky", "doomed", "deadly"
+#: Handled at once; fails its first attempt; fails always; in its first attempt takes its OS process down, or hangs.
+WELL, SHAKY, DOOMED, DEADLY, HUNG = "well", "shaky", "doomed", "deadly", "hung"
+#: What hangs is given up a few seconds after this.
+HUNG_LIMIT_MS = 500
 
 OUTBOX = "outbox.chaos"
 QUEUES = ("threads", "coroutines")
@@ -51,6 +53,8 @@ class Letter:
         options: dict[str, Any] = {"mailbox": self.user, "priority": self.priority}  # Any: options are open
         if self.how == DOOMED:
             options["max_retries"] = 1
+        if self.how == HUNG:
+            options["time_limit"] = HUNG_LIMIT_MS
         return dramatiq.Message(
             queue_name="coroutines" if self.actor == "work_async" else "threads",
             actor_name=self.actor,

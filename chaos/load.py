@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaos.letter import DEADLY, Letter
+from chaos.letter import DEADLY, HUNG, Letter
 from okos.mailbox import MailboxBroker, StoreUnavailable
 
 PAUSE_S = 0.1
@@ -30,7 +30,7 @@ class Load(threading.Thread):
         self._rate = rate
         self._most = most
         self._stopping = threading.Event()
-        self._deadly = threading.Semaphore(0)
+        self._deadly, self._hung = threading.Semaphore(0), threading.Semaphore(0)
         self.accepted: dict[str, Letter] = {}
         self.sent_at_ns: dict[str, int] = {}
         self.accepted_at_ns: dict[str, int] = {}
@@ -39,6 +39,10 @@ class Load(threading.Thread):
     def poison(self) -> None:
         """Make the next letter one that ends the OS process of its handler."""
         self._deadly.release()
+
+    def hang(self) -> None:
+        """Make the next letter for a thread one that hangs."""
+        self._hung.release()
 
     def stop(self) -> None:
         """Write no further letter; the one on its way is still delivered."""
@@ -51,6 +55,8 @@ class Load(threading.Thread):
             letter = next(self._letters)
             if letter.is_strict and self._deadly.acquire(blocking=False):
                 letter = replace(letter, how=DEADLY)
+            elif letter.is_strict and letter.actor == "work" and self._hung.acquire(blocking=False):
+                letter = replace(letter, how=HUNG)
             self._deliver(letter)
             due += 1 / self._rate
             self._stopping.wait(max(0.0, due - time.monotonic()))

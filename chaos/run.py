@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chaos.letter import HUNG, HUNG_LIMIT_MS
 from chaos.note import START
 
 if TYPE_CHECKING:
@@ -50,4 +51,9 @@ def runs_of(evidence: Evidence) -> list[Run]:
         killed_ns = evidence.killed.get(run.pid)
         if killed_ns is not None and killed_ns > run.start_ns:
             run.end_ns = killed_ns
+        letter = evidence.accepted.get(run.id)
+        if letter is not None and letter.how == HUNG and run.attempt == 1:
+            # given up at some moment after its limit, and it does nothing any more
+            given_up_ns = run.start_ns + HUNG_LIMIT_MS * 1_000_000
+            run.end_ns = given_up_ns if run.end_ns is None else min(run.end_ns, given_up_ns)
     return runs

@@ -228,6 +228,8 @@ class Storm:
                 operator.forget_scripts()
             case "exit":
                 self.load.poison()
+            case "hang":
+                self.load.hang()
             case "cancel":
                 recent = list(self.load.accepted)[-RECENT:]
                 if recent:

@@ -68,6 +68,7 @@ KINDS = {
     "disconnect": Kind(what="CLIENT KILL of all connections", every_s=5),
     "flush": Kind(what="SCRIPT FLUSH", every_s=6),
     "exit": Kind(what="a handler that ends its OS process", every_s=10),
+    "hang": Kind(what="a handler that hangs in a call of C code", every_s=15),
     "cancel": Kind(what="a message is cancelled", every_s=0.3),
     "clear": Kind(what="all that a mailbox holds is cancelled", every_s=4),
     "pause": Kind(what="a mailbox is paused, then resumed", every_s=3, shortest_ms=300, longest_ms=4_000),

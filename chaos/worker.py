@@ -16,7 +16,7 @@ from pathlib import Path
 import dramatiq
 from dramatiq.middleware import Interrupt
 
-from chaos.letter import DAY_MS, DEADLY, DOOMED, OUTBOX, SHAKY, commits_of
+from chaos.letter import DAY_MS, DEADLY, DOOMED, HUNG, OUTBOX, SHAKY, commits_of
 from chaos.note import DONE, FAILED, START, STOPPED, Notebook
 from okos.mailbox import MailboxBroker, current_run
 from okos.middleware import EndWithParent, EventLoop, History, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
@@ -61,6 +61,8 @@ def _noted(user: str, seq: int, how: str) -> Iterator[None]:
     try:
         if how == DEADLY and attempt == 1:
             os._exit(9)
+        if how == HUNG and attempt == 1:
+            time.sleep(3600)  # no interrupt reaches it there
         run.append(commits_of(user), f"{seq} {token}".encode(), keep=_options["keep_commits"], ttl_ms=DAY_MS)
         reply = dramatiq.Message[None](
             queue_name=OUTBOX,

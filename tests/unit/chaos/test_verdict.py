@@ -8,7 +8,7 @@ import pytest
 from chaos.crew import Span
 from chaos.evidence import Cancel, Clear, Commit, Evidence, Pause, Totals
 from chaos.judge import judge
-from chaos.letter import DEADLY, DOOMED, WELL, Letter
+from chaos.letter import DEADLY, DOOMED, HUNG, WELL, Letter
 from chaos.note import DONE, START, STOPPED, Note
 from chaos.outbox import Reply
 from chaos.server import Outage
@@ -186,6 +186,19 @@ def test_a_message_runs_once_at_a_time_whatever_the_policy_says(story: Story) ->
     story.run("a", 3, at=3, until=6)
     story.start("a", 3, "again", 5, pid=2)
 
+    assert kinds(story.verdict()) == ["overlapped"]
+
+
+def test_a_run_that_hangs_is_given_up_after_its_limit_and_not_before(story: Story) -> None:
+    story.accept("a", 3, how=HUNG)
+    story.start("a", 3, "hangs", 3)
+    story.evidence.killed[1] = 20 * S
+    story.start("a", 3, "again", 7, pid=2, attempt=2)
+    story.end("a", 3, "again", 7.1, pid=2)
+    story.commit("a", 3, "again")
+    assert story.verdict().is_good
+
+    story.start("a", 3, "early", 3.2, pid=2, attempt=2)
     assert kinds(story.verdict()) == ["overlapped"]
 
 
