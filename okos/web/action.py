@@ -73,13 +73,13 @@ def repeated(form: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _pause(desk: Desk, visit: Visit) -> str:
-    key = visit.given("key")
+    key = _key(visit)
     changed = desk.pause(key)
     return f"{key} is paused: nothing of it starts until it is resumed." if changed else f"{key} was paused already."
 
 
 def _resume(desk: Desk, visit: Visit) -> str:
-    key = visit.given("key")
+    key = _key(visit)
     return f"{key} goes on." if desk.resume(key) else f"{key} was not paused."
 
 
@@ -103,12 +103,12 @@ def _cancel(desk: Desk, visit: Visit) -> str:
 
 
 def _cancel_mailbox(desk: Desk, visit: Visit) -> str:
-    cancelled, stopped = desk.cancel_mailbox(visit.given("key"))
+    cancelled, stopped = desk.cancel_mailbox(_key(visit))
     return f"{plural(cancelled, 'message')} cancelled, {number(stopped)} being stopped."
 
 
 def _limit(desk: Desk, visit: Visit) -> str:
-    key = visit.given("key")
+    key = _key(visit)
     jobs, rate, burst = (_positive(visit, name) for name in ("max_jobs_per_user", "jobs_per_second", "burst"))
     desk.limit(
         key,
@@ -121,8 +121,8 @@ def _limit(desk: Desk, visit: Visit) -> str:
 
 
 def _unlimit(desk: Desk, visit: Visit) -> str:
-    desk.limit(visit.given("key"))
-    return f"{visit.given('key')} has everybody's limits again."
+    desk.limit(_key(visit))
+    return f"{_key(visit)} has everybody's limits again."
 
 
 def _requeue(desk: Desk, visit: Visit) -> str:
@@ -143,6 +143,14 @@ def _requeue_all(desk: Desk, visit: Visit) -> str:
         actor=visit.given("actor") or None,
     )
     return f"{plural(count, 'dead letter')} requeued, each at the end of its mailbox."
+
+
+def _key(visit: Visit) -> str:
+    """Give the mailbox that is meant: without one, the engine's calls would mean all of them."""
+    key = visit.given("key")
+    if not key:
+        raise WrongForm("no mailbox is named")
+    return key
 
 
 def _selected(visit: Visit) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from okos.mailbox import StoreUnavailable
+from okos.errors import OkosError
 from okos.web.guard import session_of
 from okos.web.overview import read, render
 
@@ -32,6 +32,7 @@ LONGEST_S = 900.0
 #: Pages that look at once; each is a connection that stays open.
 MOST_LOOKING = 200
 
+_PATIENCE_S = 10.0
 _TOO_MANY = 503
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -61,16 +62,22 @@ class Pulse:
         """Give each new reading as events, for as long as a browser should listen at once."""
         until = time.monotonic() + LONGEST_S
         self._looking += 1
-        if self._beating is None or self._beating.done():
-            self._beating = asyncio.create_task(self._beat())
         try:
             while time.monotonic() < until:
-                async with self._came:
-                    await self._came.wait()
-                    latest = self._latest
-                yield latest
+                if self._beating is None or self._beating.done():
+                    self._beating = asyncio.create_task(self._beat())
+                yield self._latest if await self._has_come() else ": alive\n\n"
         finally:
             self._looking -= 1
+
+    async def _has_come(self) -> bool:
+        """Wait for a reading; False if none came for a while, so that a browser that is gone is noticed."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S), self._came:
+                await self._came.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _beat(self) -> None:
         while self._looking:
@@ -83,7 +90,7 @@ class Pulse:
     def _read(self) -> str:
         try:
             parts = render(self._site, read(self._site))
-        except StoreUnavailable as error:
+        except OkosError as error:
             parts = {"verdict": self._site.part("parts/away.html", reason=str(error))}
         return "".join(event(name, part) for name, part in parts.items())
 

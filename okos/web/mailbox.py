@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from okos.web.words import duration, place
+
+if TYPE_CHECKING:
+    from okos.mailbox import MailboxSeen
     from okos.web.guard import Visit
 
 PAGE = 50
@@ -17,7 +20,7 @@ _DEAD_SHOWN = 5
 def show_users(visit: Visit) -> Response:
     """Show who has the most waiting."""
     contains = visit.asked("q")[:_LONGEST_KEY]
-    backlog = visit.site.broker.backlog(limit=PAGE, contains=contains)
+    backlog = visit.site.watch.backlog(limit=PAGE, contains=contains)
     limits = visit.site.broker.limits()
     return visit.site.page(
         visit,
@@ -33,12 +36,15 @@ def show(visit: Visit) -> Response:
     """Show one mailbox."""
     broker = visit.site.broker
     key = visit.asked("key")[:_LONGEST_KEY]
+    if not key:
+        return RedirectResponse("/users", 303)
     offset = visit.asked_number("offset")
     seen, limits = broker.mailbox(key, offset=offset, limit=PAGE), broker.limits()
     return visit.site.page(
         visit,
         "mailbox.html",
         title=key,
+        why=why(seen),
         key=key,
         seen=seen,
         offset=offset,
@@ -50,3 +56,16 @@ def show(visit: Visit) -> Response:
         delayed=[one for one in broker.delayed(limit=1_000) if one.mailbox == key],
         dead=broker.failed(mailbox=key, limit=_DEAD_SHOWN),
     )
+
+
+def why(seen: MailboxSeen) -> str:
+    """Say in a sentence or two what this mailbox waits for."""
+    if seen.place != "timed" or seen.due_in_ms is None:
+        return place(seen.place)
+    due = duration(seen.due_in_ms)
+    first = seen.messages[0] if seen.messages else None
+    if first is not None and first.state == "backoff":
+        return f"Its first message failed and runs again in {due}. Those behind it keep their order and wait for it."
+    if first is not None and first.due_in_ms:
+        return f"Its first message is held back and starts in {due}."
+    return f"Its rate limit lets the next one start in {due}."

@@ -135,6 +135,9 @@ def verdict(reading: Reading) -> Verdict:
         return Verdict(mood="bad", text="No worker is alive: nothing is handled. Start them with okos up.")
     if gauges.paused:
         return Verdict(mood="doubtful", text="Everything is paused: nothing starts until it is resumed.")
+    gateway = reading.overview.gateway
+    if gateway is not None and not gateway.online:
+        return Verdict(mood="bad", text="The bot is not connected to Telegram: see the log of the gateway.")
     if stats.waiting and stats.running >= reading.slots:
         return Verdict(mood="doubtful", text="Every slot is in use: users wait for one.")
     if stats.dead:

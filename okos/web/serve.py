@@ -22,6 +22,7 @@ import uvicorn
 from okos.errors import OkosError
 from okos.home import prepare_home
 from okos.mailbox import MailboxBroker
+from okos.operate.overview import Watch
 from okos.server import live_url
 from okos.web.access import Keyring, Role
 from okos.web.app import build_app
@@ -79,8 +80,9 @@ def run_web(settings: Settings, *, stdout: TextIO, waits: bool = False) -> None:
         broker = MailboxBroker(
             url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[], client=True
         )
+        site = Site(settings=settings, broker=broker, keyring=keyring(settings, token), watch=Watch(broker))
         try:
-            asyncio.run(_serve(Site(settings=settings, broker=broker, keyring=keyring(settings, token)), listener))
+            asyncio.run(_serve(site, listener))
         finally:
             broker.close()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from okos.mailbox import MailboxBroker
+    from okos.operate.overview import Watch
     from okos.settings import Settings
 
 HERE = Path(__file__).parent
@@ -66,12 +67,14 @@ class Site:
         settings: Those of the Okos that is looked at; `redis_url` is set.
         broker: A client of its store; never a worker.
         keyring: Who may log in.
+        watch: Looks for who waits, not more often than it is worth.
         now_ms: The time of day.
     """
 
     settings: Settings
     broker: MailboxBroker
     keyring: Keyring
+    watch: Watch
     templates: jinja2.Environment = field(default_factory=make_templates)
     attempts: Attempts = field(default_factory=Attempts)
     now_ms: Callable[[], int] = wall_ms

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from web_system import OPERATOR, VIEWER, System, a_system, chromium
 
 from okos.mailbox import MailboxBroker
+from okos.operate.overview import Watch
 from okos.settings import Settings, Web
 from okos.web.access import Keyring, Role
 from okos.web.app import build_app
@@ -45,7 +46,7 @@ def open_site(broker: MailboxBroker) -> Iterator[Callable[..., TestClient]]:
     ) -> TestClient:
         settings = Settings(redis_url=of.url, namespace=of.namespace, web=Web(**web))  # type: ignore[arg-type]  # as given
         keyring = Keyring({Role.OPERATOR: OPERATOR, Role.VIEWER: VIEWER})
-        site = Site(settings=settings, broker=of, keyring=keyring, now_ms=now_ms)
+        site = Site(settings=settings, broker=of, keyring=keyring, watch=Watch(of), now_ms=now_ms)
         client = TestClient(build_app(site), base_url=address, follow_redirects=False)
         opened.append(client)
         client.__enter__()

@@ -1,4 +1,4 @@
-"""A model on the loopback that answers as a person expects, at the pace of a model, and fails when the text says so."""
+"""A model on the loopback that answers as one would, at the pace of one, and fails when the text says so."""
 
 from __future__ import annotations
 
@@ -25,13 +25,19 @@ ANSWERS = {
     "mailbox": "In Finnish it is postilaatikko: posti, mail, and laatikko, box.",
     "peru": "Lima. Since 1535, when it was called the City of Kings.",
     "morning": "Good morning! I am. What can I do for you?",
+    "story": (
+        "Once there was a letter carrier who served a street of a thousand doors. Each door had a box, and each box "
+        "had its order: the oldest letter first, the next one only when it had been answered. One day a storm took the "
+        "carrier away in the middle of the street. The next one came, looked into the boxes, and went on with the very "
+        "letter that had been open. Nobody on the street ever noticed."
+    ),
     "thank": "You are welcome. I am here when you need me.",
 }
 ANYTHING = "I have read that, and here is what I think: it depends on what you want to do with it."
 
 
 async def complete(request: Request) -> Response:
-    """Answer the last message: `refuse`, `fail` and `hang` in it do what they say."""
+    """Answer the last message: `refuse`, `fail`, `quota` and `hang` in it do what they say."""
     body = await request.json()
     said = body["messages"][-1]["content"]
     text = (said if isinstance(said, str) else said[0].get("text", "")).lower()
@@ -39,6 +45,8 @@ async def complete(request: Request) -> Response:
         return _error(400, "this model does not take images larger than 8 megapixels")
     if "fail" in text:
         return _error(500, "upstream timed out after 30 s")
+    if "quota" in text:
+        return _error(429, "the quota of this month is used up", code="insufficient_quota")
     answer = next((answer for word, answer in ANSWERS.items() if word in text), ANYTHING)
     return StreamingResponse(_pieces(answer, hangs="hang" in text), media_type="text/event-stream")
 
@@ -76,5 +84,5 @@ def _event(delta: dict[str, Any], finish: str | None = None) -> str:  # Any: JSO
     return f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"
 
 
-def _error(status: int, message: str) -> Response:
-    return JSONResponse({"error": {"message": message, "type": "an_error", "param": None, "code": None}}, status)
+def _error(status: int, message: str, code: str | None = None) -> Response:
+    return JSONResponse({"error": {"message": message, "type": "an_error", "param": None, "code": code}}, status)

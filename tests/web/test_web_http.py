@@ -237,6 +237,19 @@ def test_limits_are_set_checked_and_taken_away(open_site: Open, broker: MailboxB
     assert broker.limits().overrides == {}
 
 
+@pytest.mark.parametrize("name", ["pause", "resume", "limit", "unlimit", "cancel-mailbox"])
+def test_what_is_for_one_mailbox_is_never_done_to_all(open_site: Open, broker: MailboxBroker, name: str) -> None:
+    client = log_in(open_site())
+    broker.enqueue(a_message("m1"))
+    before = broker.limits()
+
+    _, said = post(client, f"/act/{name}", key=" ", burst="7", confirmed="yes")
+
+    assert "no mailbox is named" in said
+    assert broker.limits() == before
+    assert broker.stats().waiting == 1
+
+
 @pytest.mark.parametrize("show_texts", [False, True])
 def test_a_message_s_text_is_shown_only_if_a_setting_allows_it(
     open_site: Open, broker: MailboxBroker, *, show_texts: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -83,7 +84,7 @@ def a_system(*, workers: int = 1, threads: int = 8, **given: Any) -> Iterator[Sy
 @contextmanager
 def the_web(settings: Settings) -> Iterator[str]:
     """Run `okos web`; gives its address."""
-    log = settings.home / "web.log"
+    log = settings.home / f"web-{secrets.token_hex(4)}.log"
     with log.open("wb") as output:
         web = subprocess.Popen(
             [sys.executable, "-m", "okos", "web"],

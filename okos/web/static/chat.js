@@ -133,17 +133,24 @@
     return panes.get(user);
   };
 
-  const events = new EventSource(`/chat/stream?page=${pageId}`);
-  events.onopen = () => {
-    link.textContent = "Connected";
+  // What a browser gives up on (a refusal, while the web or its store starts again) is tried anew.
+  const connect = () => {
+    const events = new EventSource(`/chat/stream?page=${pageId}`);
+    events.onopen = () => {
+      link.textContent = "Connected";
+    };
+    events.onerror = () => {
+      link.textContent = "Connecting…";
+      if (events.readyState === EventSource.CLOSED) {
+        setTimeout(connect, 3000);
+      }
+    };
+    events.onmessage = (message) => {
+      const event = JSON.parse(message.data);
+      panes.get(event.user)?.see(event);
+    };
   };
-  events.onerror = () => {
-    link.textContent = "Connecting…";
-  };
-  events.onmessage = (message) => {
-    const event = JSON.parse(message.data);
-    panes.get(event.user)?.see(event);
-  };
+  connect();
 
   document.getElementById("add").addEventListener("click", () => {
     let user = MORE.find((name) => !panes.has(name));
