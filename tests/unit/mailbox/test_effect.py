@@ -16,7 +16,13 @@ def a_run(message_id: str = "m1", *, epoch: int = 0) -> Run:
 
 def a_message(message_id: str = "x") -> dramatiq.Message[None]:
     return dramatiq.Message(
-        queue_name="outbox", actor_name="deliver", args=(), kwargs={}, options={}, message_id=message_id
+        queue_name="outbox",
+        actor_name="deliver",
+        args=(),
+        kwargs={},
+        options={},
+        message_id=message_id,
+        message_timestamp=1_700_000_000_000,  # or two would be alike only within a millisecond
     )
 
 
