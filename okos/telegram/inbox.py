@@ -54,7 +54,9 @@ class Inbox:
         if not self._waiting and not self._missed:
             self._filled.clear()
             try:
-                await asyncio.wait_for(self._filled.wait(), timeout_s)
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+                async with asyncio.timeout(timeout_s):
+                    await self._filled.wait()
             except TimeoutError:
                 return []
         taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
