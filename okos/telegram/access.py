@@ -48,14 +48,13 @@ def command_of(text: str, *, username: str) -> str | None:
     return found.group(1).lower()
 
 
-def is_for_us(incoming: Incoming, *, bot_id: int, username: str, is_ours: bool) -> bool:
+def is_for_us(incoming: Incoming, *, bot_id: int, username: str) -> bool:
     """Tell whether a message in a group speaks to the bot.
 
     Args:
         incoming: The message.
         bot_id: The bot's number.
         username: The bot's name without the @.
-        is_ours: Whether the message that it answers is the bot's.
     """
     if incoming.text.startswith("/"):
         return command_of(incoming.text, username=username) is not None
@@ -63,7 +62,7 @@ def is_for_us(incoming: Incoming, *, bot_id: int, username: str, is_ours: bool) 
     named = name in incoming.text.lower() and re.search(
         rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", incoming.text.lower()
     )
-    return bool(named) or is_ours or incoming.mentioned or bot_id in incoming.mentions
+    return bool(named) or incoming.mentioned or bot_id in incoming.mentions
 
 
 def without_our_name(text: str, *, username: str) -> str:

@@ -29,6 +29,7 @@ from okos.telegram.inbox import Inbox
 from okos.telegram.intake import Intake
 from okos.telegram.lease import Lease, LeaseTaken, owner_name
 from okos.telegram.library import F, Refused, T
+from okos.telegram.ours import Ours
 from okos.telegram.outbox import Delivery, delivery_middleware
 from okos.telegram.peers import Peers
 from okos.telegram.publisher import Publisher
@@ -151,6 +152,7 @@ class Gateway:
             store=self._store,
             publisher=publisher,
             listener=listener,
+            ours=Ours(client),
         )
         publisher.on_outcome = sorting.note_outcome
         intake = Intake(

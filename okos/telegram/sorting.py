@@ -26,7 +26,7 @@ from okos.telegram.download import HOLD_MS, download_message
 from okos.telegram.envelope import dedup_id, envelope_id, envelope_of
 from okos.telegram.library import T
 from okos.telegram.reading import read
-from okos.telegram.store import ALBUM_TTL_MS, COMMON
+from okos.telegram.store import ALBUM_TTL_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
     from okos.settings import Settings
     from okos.telegram.access import Role
     from okos.telegram.download import Wanted
+    from okos.telegram.ours import Ours
     from okos.telegram.publisher import Publisher
     from okos.telegram.reading import Incoming
     from okos.telegram.store import GatewayStore
 
 _REFUSED_TTL_MS = 3_600_000
 _FULL_TTL_MS = 60_000
-#: What is kept in memory of the bot's own messages in groups, to know an answer to one, and of albums.
+#: So many albums for the bot are known, to know which photos belong to one.
 _KNOWN = 10_000
 
 
@@ -74,6 +75,7 @@ class Sorting:
         store: The gateway's.
         publisher: The way into it.
         listener: Who is told what was accepted.
+        ours: Which messages are the bot's own.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Sorting:
         store: GatewayStore,
         publisher: Publisher,
         listener: Listener,
+        ours: Ours,
     ) -> None:
         self.handled: Collection[str] = frozenset(settings.kinds)
         self._bot_id = bot_id
@@ -101,7 +104,7 @@ class Sorting:
         self._albums = Albums(
             store=store, publisher=publisher, message=self._message, gather_ms=settings.telegram.album_ms
         )
-        self._ours = _Known()
+        self._ours = ours
         self._our_albums = _Known()
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -116,10 +119,9 @@ class Sorting:
         Raises:
             UnknownSender: It is one to answer, and the right is not known.
         """
-        if isinstance(message, T.Message) and message.out:
-            self._ours.add((_box(message), message.id))
-            return
-        incoming = self._for_us(message)
+        if isinstance(message, T.Message) and not isinstance(message.peer_id, T.PeerUser):
+            self._ours.note(message)
+        incoming = await self._for_us(message, access_hash)
         if incoming is None:
             return
         role = self._access.role(incoming)
@@ -143,9 +145,9 @@ class Sorting:
 
     async def edit(self, message: Any, access_hash: int | None) -> None:  # Any: generated
         """Let an edit replace the message while it waits."""
-        if self._settings.telegram.edits == "ignore" or not isinstance(message, T.Message) or message.out:
+        if self._settings.telegram.edits == "ignore" or not isinstance(message, T.Message):
             return
-        incoming = self._for_us(message)
+        incoming = await self._for_us(message, access_hash)
         role = None if incoming is None else self._access.role(incoming)
         if incoming is None or role is None or command_of(incoming.text, username=self._username) is not None:
             return
@@ -177,16 +179,17 @@ class Sorting:
         elif outcome == "new":
             self._listener.accepted(envelope)
 
-    def _for_us(self, message: Any) -> Incoming | None:  # Any: generated
-        if not isinstance(message, T.Message) or message.post:
+    async def _for_us(self, message: Any, access_hash: int | None) -> Incoming | None:  # Any: generated
+        if not isinstance(message, T.Message) or message.post or message.out:
             return None
         incoming = read(message)
         if incoming.place == "user" or self._settings.telegram.groups == "all":
             return incoming
-        is_ours = (_box(message), incoming.replies_to) in self._ours
-        named = is_for_us(incoming, bot_id=self._bot_id, username=self._username, is_ours=is_ours)
         # Only one photo of an album has its words.
-        return incoming if named or incoming.album in self._our_albums else None
+        if incoming.album in self._our_albums or is_for_us(incoming, bot_id=self._bot_id, username=self._username):
+            return incoming
+        is_a_command = incoming.text.startswith("/")
+        return incoming if not is_a_command and await self._ours.answers_us(incoming, access_hash) else None
 
     def _envelope(self, incoming: Incoming, access_hash: int, role: Role) -> tuple[Envelope, tuple[Wanted, ...]]:
         return envelope_of(
@@ -251,7 +254,3 @@ class _Known:
 
     def __contains__(self, one: Hashable) -> bool:
         return one in self._seen
-
-
-def _box(message: Any) -> int:  # Any: generated
-    return int(getattr(message.peer_id, "channel_id", None) or COMMON)

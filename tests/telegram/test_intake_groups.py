@@ -148,3 +148,26 @@ async def test_a_pressed_button_is_let_go(dc: DataCentre, url: str, namespace: s
         await ready(dc, running)
         dc.presses(dc.says(alice, "hello"), b"yes", alice)
         await dc.until(lambda: dc.record.of("callback_answer"))
+
+
+@with_a_centre
+async def test_an_answer_to_the_bots_words_is_for_it_even_after_a_restart(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    settings = settings_for(dc, url, namespace)
+    with workers(url, namespace) as taken:
+        for times, group in enumerate((dc.add_supergroup("Super", [alice]), dc.add_group("Basic", [alice]))):
+            async with a_gateway(settings) as running:
+                await ready(dc, running, times=2 * times + 1)
+                question = dc.says(group, f"@{dc.bot.username} one", by=alice)
+                await dc.until(lambda group=group: dc.answers(group))  # type: ignore[misc]
+                answer = dc.visible(group)[-1]
+                dc.says(group, "two", by=alice, reply_to=answer)
+                await dc.until(lambda group=group: len(dc.answers(group)) == 2)  # type: ignore[misc]
+            async with a_gateway(settings) as running:
+                await ready(dc, running, times=2 * times + 2)
+                dc.says(group, "for Alice herself", by=alice, reply_to=question)
+                dc.says(group, "three", by=alice, reply_to=answer)
+                await dc.until(lambda group=group: len(dc.answers(group)) == 3)  # type: ignore[misc]
+    assert taken.texts() == ["one", "two", "three"] * 2

@@ -77,11 +77,7 @@ def test_a_command_is_ours_unless_it_names_another(text: str, command: str | Non
     ],
 )
 def test_what_is_for_us_in_a_group(about: dict[str, Any], ours: bool) -> None:  # noqa: FBT001 - the expectation
-    assert is_for_us(an_incoming(**GROUP, **about), bot_id=42, username="okos_bot", is_ours=False) is ours
-
-
-def test_an_answer_to_what_we_said_is_for_us() -> None:
-    assert is_for_us(an_incoming(**GROUP, text="why?"), bot_id=42, username="okos_bot", is_ours=True)
+    assert is_for_us(an_incoming(**GROUP, **about), bot_id=42, username="okos_bot") is ours
 
 
 @pytest.mark.parametrize(
