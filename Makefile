@@ -45,7 +45,8 @@ check: setup ## Check format, lint, types, layers and dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-# The fork imports as pyrogram, too: it needs an environment in which Pyrogram is not.
+# The fork imports as pyrogram, too: it needs an environment in which Pyrogram is not, made from nothing each time,
+# since taking Pyrogram out takes files of the fork with it.
 KURIGRAM := kurigram==2.2.26
 KURIGRAM_VENV := $(VENV)/kurigram
 check-kurigram: $(KURIGRAM_VENV)/.installed ## Run the Telegram tests with kurigram in Pyrogram's place
@@ -53,7 +54,7 @@ check-kurigram: $(KURIGRAM_VENV)/.installed ## Run the Telegram tests with kurig
 
 $(KURIGRAM_VENV)/.installed: $(INSTALLED) Makefile
 	@echo "Setting up $(KURIGRAM_VENV) with $(KURIGRAM)."
-	@$(PYTHON) -m venv $(KURIGRAM_VENV)
+	@$(PYTHON) -m venv --clear $(KURIGRAM_VENV)
 	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
 	@$(KURIGRAM_VENV)/bin/python -m pip uninstall --quiet --yes pyrogram
