@@ -39,6 +39,11 @@ class Search:
         return not (self.mailbox or self.actor or self.error or self.since)
 
 
+def longest_piece(error: str) -> str:
+    """Give the longest piece of a group's error that every letter of it holds: between the numbers that differ."""
+    return max((piece.strip() for piece in error.split("…")), key=len)
+
+
 def show(visit: Visit) -> Response:
     """Show dead letters, or what went wrong with how many."""
     broker, offset = visit.site.broker, visit.asked_number("offset")
@@ -66,7 +71,7 @@ def show(visit: Visit) -> Response:
         title="Dead letters",
         search=search,
         grouped=grouped,
-        groups=groups,
+        groups=[(group, search.query(error=longest_piece(group.error), actor=group.actor)) for group in groups],
         letters=letters[:PAGE],
         contents={
             letter.id: describe_message(letter.message, texts=texts)

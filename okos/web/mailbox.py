@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from okos.web.words import duration, place
 
 if TYPE_CHECKING:
-    from okos.mailbox import MailboxSeen
+    from okos.mailbox import MailboxSeen, UserSeen
     from okos.web.guard import Visit
 
 PAGE = 50
@@ -29,6 +29,7 @@ def show_users(visit: Visit) -> Response:
         backlog=backlog,
         contains=contains,
         limits=limits,
+        whys={user.mailbox: why_listed(user) for user in backlog.users},
     )
 
 
@@ -69,3 +70,14 @@ def why(seen: MailboxSeen) -> str:
     if first is not None and first.due_in_ms:
         return f"Its first message is held back and starts in {due}."
     return f"Its rate limit lets the next one start in {due}."
+
+
+def why_listed(user: UserSeen) -> str:
+    """Say in one sentence what a mailbox waits for, as a list has room for it."""
+    if user.mailbox.startswith("outbox.telegram"):
+        return "Replies on their way: the gateway delivers them."
+    if user.mailbox.startswith("outbox."):
+        return "Replies to a client that has left: they expire an hour after they were written."
+    if user.place == "timed" and user.due_in_ms is not None:
+        return f"Starts in {duration(user.due_in_ms)}: a backoff after an error, a hold, or its rate limit."
+    return place(user.place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from okos.settings import Settings, find_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from starlette.responses import Response
 
@@ -65,15 +67,23 @@ def show_settings(visit: Visit) -> Response:
     for row in rows(settings, Settings()):
         section, _, _ = row.name.rpartition(".")
         sections.setdefault(section, []).append(row)
-    config = find_config()
     return visit.site.page(
         visit,
         "settings.html",
         title="Settings",
         sections=sections,
-        config="" if config is None else str(config),
+        source=source(find_config()),
         limits=visit.site.broker.limits(),
     )
+
+
+def source(config: Path | None) -> str:
+    """Say where the settings of this process are from."""
+    if config is None:
+        return "from the environment; there is no file"
+    if str(config) == os.devnull:
+        return "from the process that started it, which read them from its file and environment"
+    return f"from {config} and the environment"
 
 
 def rows(values: BaseModel, defaults: BaseModel, prefix: str = "") -> Iterator[SettingRow]:

@@ -42,7 +42,7 @@ TEXTS = (
     "Tell me a story.",
     "Thank you, that is all.",
 )
-TROUBLES = ("please fail once", "please refuse this", "use up the quota", "please hang")
+TROUBLES = ("please fail once", "please refuse this", "use up the quota")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

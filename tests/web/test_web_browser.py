@@ -198,7 +198,10 @@ def test_dead_letters_are_searched_and_grouped(open_page: Open, system: System) 
 
     page.get_by_role("link", name="Clear").click()
     page.get_by_role("link", name="By error").click()
-    expect(page.get_by_role("row", name=re.compile("does not take images"))).to_contain_text("text")
+    row = page.get_by_role("row", name=re.compile("does not take images"))
+    expect(row).to_contain_text("text")
+    row.get_by_role("link", name="Show them").click()
+    expect(page.get_by_role("link", name="local:uma")).to_be_visible()
 
 
 def test_selected_dead_letters_are_requeued_and_deleted(open_page: Open, system: System) -> None:

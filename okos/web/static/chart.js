@@ -6,11 +6,12 @@
     return;
   }
   const EVERY_MS = 15000;
+  const trimmed = (value) => (value < 10 ? String(Number(value.toFixed(1))) : value.toFixed(0));
   const duration = (ms) => {
     if (ms == null) return "–";
     if (ms < 1000) return `${Math.round(ms)} ms`;
-    if (ms < 60000) return `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
-    return `${(ms / 60000).toFixed(1)} min`;
+    if (ms < 60000) return `${trimmed(ms / 1000)} s`;
+    return `${trimmed(ms / 60000)} min`;
   };
   const count = (value) => {
     if (value == null) return "–";
@@ -21,9 +22,11 @@
   const CHARTS = {
     "chart-throughput": { series: ["turns", "failed"], colours: ["c1", "c4"], say: count, fill: true },
     "chart-backlog": { series: ["waiting", "running", "limited"], colours: ["c1", "c2", "c3"], say: count, fill: true },
-    "chart-wait": { series: ["wait_p50", "wait_p95", "wait_p99"], colours: ["c2", "c1", "c3"], say: duration },
-    "chart-run": { series: ["run_p50", "run_p95", "run_p99"], colours: ["c2", "c1", "c3"], say: duration },
+    "chart-wait": { series: ["wait_p50", "wait_p95", "wait_p99"], colours: ["c2", "c1", "c3"], say: duration, log: true },
+    "chart-run": { series: ["run_p50", "run_p95", "run_p99"], colours: ["c2", "c1", "c3"], say: duration, log: true },
   };
+  // Durations are told apart by their magnitude: a second among minutes, a millisecond among seconds.
+  const DECADES = [1, 10, 100, 1000, 10000, 60000, 600000, 3600000];
   const HEIGHT = 168;
   const drawn = new Map();
   let span = "hour";
@@ -40,10 +43,10 @@
       padding: [10, 6, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.12, 1)] } },
+      scales: { y: chart.log ? { distr: 3, range: (_plot, _low, high) => [1, Math.max(high * 1.5, 1000)] } : { range: (_plot, _low, high) => [0, Math.max(high * 1.12, 1)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 28, space: 64, values: [[86400, "{D}.{M}.", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1]] },
-        { ...axis, size: 54, space: 32, values: (_plot, ticks) => ticks.map(chart.say) },
+        { ...axis, size: 54, space: 32, values: (_plot, ticks) => ticks.map(chart.say), ...(chart.log ? { splits: (plot) => DECADES.filter((tick) => tick <= plot.scales.y.max), filter: (_plot, ticks) => ticks } : {}) },
       ],
       series: [
         {},
@@ -78,7 +81,7 @@
   const draw = () => {
     for (const [id, chart] of Object.entries(CHARTS)) {
       const place = document.getElementById(id);
-      const columns = [figures.at, ...chart.series.map((name) => figures[name])];
+      const columns = [figures.at, ...chart.series.map((name) => figures[name].map((value) => (chart.log && value != null ? Math.max(value, 1) : value)))];
       drawn.get(id)?.destroy();
       drawn.set(id, new uPlot(options(id, place.clientWidth), columns, place));
       say(id, null);

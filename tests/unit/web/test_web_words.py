@@ -1,5 +1,6 @@
 import pytest
 
+from okos.web.letters import longest_piece
 from okos.web.words import NOTHING, duration, first_line, instant, iso, number, plural, short, size
 
 
@@ -59,3 +60,8 @@ def test_things_are_counted_in_words() -> None:
 def test_a_text_is_cut_to_its_first_line() -> None:
     assert first_line("\none\ntwo") == "one"
     assert first_line("abcdef", 4) == "abc…"
+
+
+def test_a_group_of_dead_letters_is_found_by_what_all_of_it_share() -> None:
+    assert longest_piece("ModelBusy: …, upstream timed out after … s") == ", upstream timed out after"
+    assert longest_piece("…") == ""
