@@ -170,7 +170,8 @@ class Delivery:
 
     def accepted(self, envelope: Envelope) -> None:
         """Note that a message is in its mailbox: its turn comes."""
-        if envelope.address is not None:
+        # Told a moment late, a quick turn may have ended.
+        if envelope.address is not None and not self._previews.is_over(envelope.id):
             address = Address.decode(envelope.address)
             self._activity.begin(envelope.id, address)
             self._previews.expect(envelope.id, address, envelope.mailbox)

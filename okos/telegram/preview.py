@@ -1,9 +1,10 @@
 """Streaming: a message that grows as the model writes, and becomes the answer by a last edit.
 
-Of a preview three things must never happen: that it comes after the answer, that it takes the answer's place, and that
-it stays half done. So a turn's previews end, the one under way included, before its reply is said (`finish`); one
-call is under way for each and none is repeated; and that there is one is in the ledger before it is in the chat. What
-a chat sees of a turn that ended without a reply (it was cancelled, its gateway died) is swept up.
+Of a preview four things must never happen: that it comes after the answer, that it takes the answer's place, that it
+stays half done, and that it stands above what was asked for earlier. So a turn's previews end, the one under way
+included, before its reply is said (`finish`); one call is under way for each and none is repeated; that there is one
+is in the ledger before it is in the chat; and it opens a message only when all before it is said. What a chat sees of
+a turn that ended without a reply (it was cancelled, its gateway died) is swept up.
 
 Where the client has drafts, a private chat is shown one of these: it leaves no message behind. Used on the event loop.
 """
@@ -46,6 +47,7 @@ _MOST_KNOWN = 20_000
 #: A preview that nothing was heard of for so long is looked at: its turn may be over.
 _QUIET_S = 60.0
 _SWEEP_S = 5.0
+_SOON_S = 0.5
 _PAUSE_S = 1.0
 #: More than a message holds.
 _MOST_CHARS = 6_000
@@ -110,6 +112,7 @@ class Previews:
         self._over: OrderedDict[str, None] = OrderedDict()
         self._noted: set[str] = set()
         self._drafts = DRAFTS
+        self._look = asyncio.Event()
         self._stopped = threading.Event()
         self._parts: list[asyncio.Task[None]] = []
         self._store = ThreadPoolExecutor(1, thread_name_prefix="okos-telegram-ledger")
@@ -148,6 +151,7 @@ class Previews:
     def withdraw(self, envelope_id: str) -> None:
         """Show no more of a turn; what is shown is swept up: it has no answer."""
         self._end(envelope_id)
+        self._look.set()
 
     def withdraw_all(self, mailbox: str) -> list[str]:
         """Withdraw the turns of a mailbox; tells which."""
@@ -180,6 +184,10 @@ class Previews:
             # Nobody knows whether it was sent. Sent again it tells its id; and if it was not, it is there for a moment.
             message = await self._sender.say(shown.address, _TAKE_AWAY, shown.name)
         await self._sender.delete(shown.address, message)
+
+    def is_over(self, envelope_id: str) -> bool:
+        """Tell whether the reply of a turn was on its way already, or that there is none."""
+        return envelope_id in self._over
 
     # -- what is heard ------------------------------------------------------------------------------------------------
 
@@ -221,6 +229,8 @@ class Previews:
         text = None
         try:
             while every_ms and text != turn.text and not (turn.doubtful or turn.refused):
+                if not await self._may_open(turn):
+                    return
                 wait_ms = self._pace.take_spare(address.chat, is_group=address.is_group, now_ms=self._now_ms())
                 if not wait_ms:
                     text = turn.text
@@ -234,13 +244,22 @@ class Previews:
         finally:
             turn.showing = None
 
+    async def _may_open(self, turn: _Turn) -> bool:
+        """Tell whether what is shown next stands below all earlier answers: as it will, once it is an answer.
+
+        The turn runs, so the earlier ones of its mailbox have ended, and what they said was in the outbox then.
+        """
+        if turn.shown is not None or self._drafts_in(turn.address):
+            return True
+        return bool(await self._stored(self._is_all_said, turn.address.chat))
+
     async def _show_once(self, envelope_id: str, turn: _Turn, text: str) -> None:
         """Make one call; whatever it comes to, it is not made again."""
         piece = next(iter(split(marked(text[:_MOST_CHARS]))), None)
         if piece is None or piece == turn.seen:
             return
         try:
-            if self._drafts and turn.shown is None and not turn.address.is_group:
+            if turn.shown is None and self._drafts_in(turn.address):
                 turn.draft = turn.draft or _some_id()
                 self._on_draft(envelope_id)
                 await self._sender.draft(turn.address, turn.draft, piece)
@@ -252,7 +271,8 @@ class Previews:
                 turn.refused = True  # an earlier gateway's: only the answer can tell where it is
         except Refused as problem:
             self._note_refusal(turn, problem)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as problem:
+            _log.info("preview not answered", message_id=envelope_id, reason=repr(problem))
             turn.doubtful = True
         turn.seen = piece
 
@@ -269,13 +289,14 @@ class Previews:
     def _note_refusal(self, turn: _Turn, problem: Refused) -> None:
         address = turn.address
         verdict = judge(problem, tries=0)
-        if self._drafts and not turn.shown and not address.is_group and verdict.action is Action.GIVE_UP:
+        if turn.shown is None and self._drafts_in(address) and verdict.action is Action.GIVE_UP:
             # This data centre, or this bot, has none.
             _log.info("no drafts", reason=str(problem))
             self._drafts = False
         elif verdict.action is Action.LATER:
             self._pace.hold(address.chat, is_group=address.is_group, wait_ms=verdict.wait_ms, now_ms=self._now_ms())
         elif verdict.action not in {Action.DELIVERED, Action.PLAIN}:
+            _log.info("preview refused", chat=address.chat, reason=str(problem))
             turn.refused = True
 
     def _end(self, envelope_id: str) -> _Turn | None:
@@ -293,13 +314,16 @@ class Previews:
     async def _sweep(self) -> None:
         """Take away what is shown of turns that are over."""
         while True:
-            await asyncio.sleep(_SWEEP_S)
             quiet_s = self._now_ms() / 1000 - _QUIET_S
             for envelope_id in list(self._noted):
                 turn = self._turns.get(envelope_id)
                 if turn is None or turn.heard_s < quiet_s:
                     with suppress(StoreUnavailable, Later, GivenUp):
                         await self._look_at(envelope_id)
+            self._look.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_S if self._noted <= self._turns.keys() else _SOON_S):
+                    await self._look.wait()
 
     async def _look_at(self, envelope_id: str) -> None:
         shown: Shown | None = await self._stored(self._ledger.shown, envelope_id)
@@ -320,7 +344,13 @@ class Previews:
         waiting = self._broker.mailbox(shown.mailbox).messages
         if any(message.id == envelope_id for message in waiting):
             return False
-        return self._broker.mailbox(f"{OUTBOX}.{shown.address.chat}").length == 0
+        return self._is_all_said(shown.address.chat)
+
+    def _is_all_said(self, chat: str) -> bool:
+        return self._broker.mailbox(f"{OUTBOX}.{chat}", limit=1).length == 0
+
+    def _drafts_in(self, address: Address) -> bool:
+        return self._drafts and not address.is_group
 
 
 def _some_id() -> int:

@@ -63,7 +63,7 @@ def echo(turn: Turn) -> list[str]:
 
 @contextlib.contextmanager
 def answering(
-    url: str, namespace: str, answer: Callable[[Turn], list[str]] = echo, *, threads: int = 4
+    url: str, namespace: str, answer: Callable[[Turn], list[str]] = echo, *, max_retries: int = 3
 ) -> Iterator[MailboxBroker]:
     """Run workers that answer texts; gives their broker. No answer at all ends the turn in silence."""
     broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, max_stalls=20)
@@ -75,8 +75,8 @@ def answering(
             reply = Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=number == len(texts))
             broker.enqueue(posted(envelope, reply))
 
-    dramatiq.actor(broker=broker, actor_name="text", queue_name="text", min_backoff=10)(attend)
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+    dramatiq.actor(broker=broker, actor_name="text", queue_name="text", min_backoff=10, max_retries=max_retries)(attend)
+    worker = dramatiq.Worker(broker, worker_threads=4, worker_timeout=100)
     broker.emit_after("process_boot")
     worker.start()
     try:
@@ -143,7 +143,7 @@ def a_gateway_process(settings: Settings, home: Path) -> Iterator[subprocess.Pop
     """Run a gateway as a process of its own, to be killed."""
     about = child_environment(settings.model_copy(update={"home": home}))
     code = (
-        "from okos.settings import load_settings; from okos.telegram.gateway import run_gateway;"
+        "from okos.settings import load_settings; from okos.telegram.run import run_gateway;"
         "run_gateway(load_settings())"
     )
     child = spawn([sys.executable, "-c", code], output=None, environment=about)
