@@ -41,7 +41,7 @@ class Publication:
         max_backlog: What the mailbox may hold; `on_full` says what happens beyond.
         on_full: One of ON_FULL.
         latest_wins: Cancels what its mailbox holds, running or waiting, before it joins.
-        on_dead: Enqueued by whatever buries this message, unless its handler left a message for that itself (`run.on_dead`).
+        on_dead: Enqueued by whatever buries this message, unless its handler left one for that (`run.on_dead`).
     """
 
     id: str

@@ -197,7 +197,7 @@ class Pump(threading.Thread):
         argv: list[Argument] = ["", options.window.max_jobs_per_user, rate.jobs_per_second or 0, rate.burst]
         argv += [rate.all_per_second or 0, rate.all_burst]
         with contextlib.suppress(StoreUnavailable):  # only raised once the engine is closed
-            self._until_answered([("limit", argv)])
+            self._until_answered("limit", argv)
 
     def _collect(self, left_over: list[Settlement]) -> tuple[list[Settlement], list[Settlement]]:
         """Wait for something to do; return what to settle now and what is for the next round trip."""
@@ -232,37 +232,41 @@ class Pump(threading.Thread):
         return [] if first is None else [first]
 
     def _exchange(self, batch: list[Settlement], room: int) -> None:
-        engine = self._engine
         self._wanted = False
-        calls: list[tuple[str, list[Argument]]] = []
+        settle = self._settle_argv(batch) if batch else []
+        claim = self._claim_argv(room) if room else []
+        if batch and room:
+            sent_at, reply = self._until_answered("exchange", [len(settle), *settle, *claim])
+            settled, claimed = (reply, None) if isinstance(reply, ScriptFailed) else reply
+        elif batch:
+            sent_at, settled = self._until_answered("settle", settle)
+            claimed = None
+        else:
+            sent_at, claimed = self._until_answered("claim", claim)
+            settled = None
         if batch:
-            calls.append(("settle", self._settle_argv(batch)))
-        if room:
-            self._sequence += 1
-            options = engine.options
-            queues = engine.queues()
-            calls.append(
-                (
-                    "claim",
-                    [
-                        engine.id,
-                        self._sequence,
-                        room,
-                        BATCH_BYTES,
-                        options.lease_ms,
-                        secrets.token_hex(8),
-                        int(not engine.holdings.holds_suspect()),
-                        options.max_stalls,
-                        len(queues),
-                        *queues,
-                    ],
-                )
-            )
-        sent_at, replies = self._until_answered(calls)
-        if batch:
-            self._confirm(batch, replies[0])
-        if room:
-            self._receive(replies[-1], sent_at, room)
+            self._confirm(batch, settled)
+        if claimed is not None:
+            self._receive(claimed, sent_at, room)
+        elif room:
+            self._wanted = True  # it failed with the settle that could not be; it is for the next turn
+
+    def _claim_argv(self, room: int) -> list[Argument]:
+        self._sequence += 1
+        engine = self._engine
+        queues = engine.queues()
+        return [
+            engine.id,
+            self._sequence,
+            room,
+            BATCH_BYTES,
+            engine.options.lease_ms,
+            secrets.token_hex(8),
+            int(not engine.holdings.holds_suspect()),
+            engine.options.max_stalls,
+            len(queues),
+            *queues,
+        ]
 
     def _settle_argv(self, batch: list[Settlement]) -> list[Argument]:
         self._sequence += 1
@@ -278,16 +282,19 @@ class Pump(threading.Thread):
             argv += settlement.argv
         return argv
 
-    def _until_answered(self, calls: list[tuple[str, list[Argument]]]) -> tuple[float, list[Any]]:
-        """Make one round trip, repeated with the same sequences for as long as the server cannot be reached."""
+    def _until_answered(self, name: str, argv: list[Argument]) -> tuple[float, Any]:  # Any: Redis' reply
+        """Run a transition, repeated with the same sequences for as long as the server cannot be reached.
+
+        Returns when it was sent the last time, and the reply or what it failed with.
+        """
         pause_s = FIRST_PAUSE_S
         while True:
             sent_at = time.monotonic()
             try:
                 try:
-                    return sent_at, self._engine.store.exchange(calls, client=self._client)
+                    return sent_at, self._engine.store.call(name, *argv, client=self._client)
                 except ScriptFailed as error:
-                    return sent_at, [error]
+                    return sent_at, error
             except StoreUnavailable as error:
                 if pause_s == FIRST_PAUSE_S:
                     log.warning("%s; what ended is kept and written when it is back", error)
@@ -330,7 +337,7 @@ class Pump(threading.Thread):
         middle = max(1, len(batch) // 2)
         for half in (batch[:middle], batch[middle:]):
             if half:
-                _, (reply,) = self._until_answered([("settle", self._settle_argv(half))])
+                _, reply = self._until_answered("settle", self._settle_argv(half))
                 replies += self._bisect(half, reply) if isinstance(reply, ScriptFailed) else reply
         return replies
 

@@ -43,6 +43,7 @@ TRANSITIONS = (
     "publish_all",
     "claim",
     "settle",
+    "exchange",
     "renew",
     "sweep",
     "prune",

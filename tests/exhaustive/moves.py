@@ -28,7 +28,6 @@ class Move:
         arguments: Of the transition.
         rule: What its reply may be and what the world is then.
         issued: What stands for a token that this move may give.
-        is_looking: It reads the clock, which is a sign of life.
         is_helping: It brings the end nearer: time, looking, claiming, acknowledging, resuming.
     """
 
@@ -37,7 +36,6 @@ class Move:
     arguments: tuple[str, ...]
     rule: Rule
     issued: str = ""
-    is_looking: bool = True
     is_helping: bool = False
 
 
@@ -156,7 +154,6 @@ def _settle(world: World, claimer: str, end: str, hearing: str) -> Move:
             *(hand.message, hand.token, end, str(delay_ms), "", "", "", *effects),
         ),
         rule,
-        is_looking=hearing != "again",
         is_helping=end == "ack" and hearing != "unheard",
     )
 

@@ -158,7 +158,7 @@ def _successors(machine: Machine, state: State, size: Size) -> Iterator[tuple[St
             is_error = isinstance(reply, list) and reply[:1] == [b"error"]
             expect(not is_error, f"the transition failed: {reply}")
             found = Found(dump, _issued(move, reply), machine.prepared)
-            after = move.rule(looking if move.is_looking else world, reply, found)
+            after = move.rule(looking, reply, found)
             successor = State(
                 after,
                 found.as_stored(world, after, size, min(stored.timed.values(), default=NOT_STARTABLE)),

@@ -156,8 +156,8 @@ class Model:
             self.end(msg, "cancelled")
             return "cancelled"
         match op:
-            case "ack" | "dead":
-                self.end(msg, "done" if op == "ack" else "died", told=bool(effects))
+            case "ack" | "dead" | "told":
+                self.end(msg, "done" if op == "ack" else "died", told=op == "told")
                 for effect in effects:
                     self.publish(effect)
             case "retry":

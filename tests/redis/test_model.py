@@ -35,7 +35,7 @@ BOXES = st.sampled_from(["a", "b", "c"])
 QUEUES = st.sampled_from(["text", "photo"])
 BANDS = st.sampled_from([1, 1, 0, 2])
 CLAIMERS = st.sampled_from(["one", "two", "three"])
-OPS = st.sampled_from(["ack", "ack", "ack", "retry", "dead", "release", "unstarted", "defer"])
+OPS = st.sampled_from(["ack", "ack", "ack", "retry", "dead", "told", "release", "unstarted", "defer"])
 DELAYS = st.sampled_from([0, 0, 0, 1, 100, LEASE_MS])
 JUMPS = st.sampled_from([0, 1, 49, 50, 100, LEASE_MS // 3, LEASE_MS // 3 + 1, LEASE_MS - 1, LEASE_MS, LEASE_MS + 1])
 
@@ -171,7 +171,7 @@ class Engine(RuleBasedStateMachine):
         self.model.sign()
         for one in [one for one in self.tokens if one.token in chosen]:
             effects: list[Msg] = []
-            if effect_box and op in {"ack", "dead"}:
+            if effect_box and op in {"ack", "dead", "told"}:
                 effects.append(self.new(effect_box, "outbox" if effect_box == "outbox" else "text", 1))
             expected.append(self.model.settle(one.token, op, delay_ms, effects))
             published = [

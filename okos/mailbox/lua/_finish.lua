@@ -34,8 +34,9 @@ local function complete(id, record, keep, now)
   end
 end
 
-local function keep_error(id, error, trace)
+local function keep_error(id, record, error, trace)
   redis.call('HSET', P .. 'error', id, cmsgpack.pack({ error, trace }))
+  record.error = 1
 end
 
 -- Gives a message up. `told` says that the worker's own apology goes with it; else the one prepared at publish does.
@@ -46,7 +47,7 @@ local function bury(id, record, error, trace, told, keep, limit, now)
   local prepared = record.on_dead and not told and redis.call('HGET', P .. 'on_dead', id)
   record.state, record.ended, record.token, record.due = 'dead', now, nil, nil
   changed[id] = true
-  keep_error(id, error, trace)
+  keep_error(id, record, error, trace)
   redis.call('ZADD', P .. 'dead', now, id)
   trim('dead', keep)
   if prepared then

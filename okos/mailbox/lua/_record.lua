@@ -18,6 +18,9 @@ local ASIDE = '3'
 local known, changed, forgotten = {}, {}, {}
 local counted, gone, leased, unleased = {}, {}, {}, {}
 local tails, fronts, joined = {}, {}, 0
+-- What few messages have beside their record, in hashes of these names; the record has a field of the name then.
+local BESIDE = { 'on_dead', 'merged', 'error' }
+local beside = {}
 -- Before everybody who joined at the tail, and among each other in order.
 local FRONT = -4e15
 
@@ -47,6 +50,16 @@ end
 
 -- Forgets a message that has ended. Its id is remembered for a minute, so that a late repeat is not a second message.
 local function forget(id)
+  local record = record_of(id)
+  if record then
+    for _, of in ipairs(BESIDE) do
+      if record[of] then
+        local list = beside[of] or {}
+        beside[of] = list
+        list[#list + 1] = id
+      end
+    end
+  end
   known[id] = false
   changed[id] = nil
   forgotten[id] = true
@@ -113,8 +126,10 @@ local function flush(now)
   end
   in_chunks(packed, function(...) redis.call('HSET', P .. 'msg', ...) end)
   if #gone > 0 then
-    for _, of in ipairs({ 'msg', 'body', 'on_dead', 'merged', 'error' }) do
-      in_chunks(gone, function(...) redis.call('HDEL', P .. of, ...) end)
+    in_chunks(gone, function(...) redis.call('HDEL', P .. 'msg', ...) end)
+    in_chunks(gone, function(...) redis.call('HDEL', P .. 'body', ...) end)
+    for of, ids in pairs(beside) do
+      in_chunks(ids, function(...) redis.call('HDEL', P .. of, ...) end)
     end
     local seen = seen_bucket(now, 0)
     in_chunks(gone, function(...) redis.call('SADD', seen, ...) end)

@@ -5,7 +5,7 @@
 -- ARGV     id…
 -- Returns  how many were requeued
 local now, limit = clock()
-local AGAIN = { 'ended', 'retries', 'stalls', 'attempts', 'charged', 'started', 'due', 'proc' }
+local AGAIN = { 'ended', 'retries', 'stalls', 'attempts', 'charged', 'started', 'due', 'proc', 'error' }
 local requeued = 0
 for _, id in ipairs(ARGV) do
   local record = redis.call('ZREM', P .. 'dead', id) == 1 and record_of(id)
