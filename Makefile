@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run sandbox test check check-kurigram fix dev bench chaos soak search simulate clean
+.PHONY: help setup demo run sandbox test check check-kurigram fix dev bench chaos soak search simulate screenshots clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,11 @@ simulate: setup ## Measure what a message costs, and play a million users with t
 
 search: setup ## Search larger worlds of mailboxes for a broken promise, in a quarter of an hour
 	@$(BIN)/python tests/exhaustive/larger.py
+
+# An hour of work fills the charts: make screenshots SCREENSHOTS='--minutes 60'
+SCREENSHOTS ?= --minutes 3
+screenshots: setup ## Take the pictures of the pages, docs/images, from a system at work
+	@$(BIN)/python tests/web/screenshots.py $(SCREENSHOTS)
 
 clean: ## Remove .venv and everything that the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
