@@ -6,21 +6,53 @@ when its command runs, so that `okos --help` is there at once. An `OkosError` is
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from okos.cli import ask, chat, demo, doctor, gateway, init, scheduler, status, up, web
+from okos.cli import (
+    acting,
+    ask,
+    chat,
+    config,
+    demo,
+    doctor,
+    gateway,
+    init,
+    letters,
+    limits,
+    mailbox,
+    scheduler,
+    status,
+    top,
+    up,
+    users,
+    web,
+)
 from okos.errors import OkosError
 
-# In the order of the help.
-COMMANDS = {
+# In the order of the help. A group of commands is an app of its own.
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "up": up.up,
     "ask": ask.ask,
     "chat": chat.chat,
     "demo": demo.demo,
     "status": status.status,
     "doctor": doctor.doctor,
+    "top": top.top,
+    "users": users.users,
+    "mailbox": mailbox.mailbox,
+    "message": mailbox.message,
+    "failed": letters.failed,
+    "requeue": letters.requeue,
+    "cancel": acting.cancel,
+    "pause": acting.pause,
+    "resume": acting.resume,
+    "limits": limits.limits,
+    "drain": users.drain,
+    "audit": users.audit,
+    "config": config.config,
     "init": init.init,
     "gateway": gateway.gateway,
     "scheduler": scheduler.scheduler,
@@ -30,13 +62,15 @@ COMMANDS = {
 app = typer.Typer(
     name="okos",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
 
 
 def main() -> None:
