@@ -278,8 +278,8 @@ class Storm:
                 deadline_s=self._plan.drain_s,
             )
             server.note_calls(slower_than_us=-1, most=3 * most)
-            claim = compose("claim").digest.decode()
-            self._claims_us = [us for us, call in server.noted_calls() if claim in call]
+            claims = [compose(name).digest.decode() for name in ("claim", "exchange")]
+            self._claims_us = [us for us, call in server.noted_calls() if any(claim in call for claim in claims)]
 
     def _drain(self) -> bool:
         """Stop publishing and let everything come to its end."""
