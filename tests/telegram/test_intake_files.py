@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
 
+from okos.envelope import MOST_FILE_BYTES
+
 if TYPE_CHECKING:
     from datacentre import DataCentre
 
@@ -60,3 +62,19 @@ async def test_an_album_is_one_turn(dc: DataCentre, url: str, namespace: str) ->
     assert (album.kind, album.text, len(album.attachments)) == ("photo", "my holidays", 3)
     assert taken.contents[album.id] == [b"one", b"two", b"three"]
     assert text.text == "how do you like them?"
+
+
+@with_a_centre
+async def test_a_file_that_is_too_large_is_not_fetched(dc: DataCentre, url: str, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            dc.sends_photo(alice, bytes(MOST_FILE_BYTES + 1), "all of it")
+            dc.says(alice, "and?")
+            await until(lambda: len(taken.envelopes) == 2)
+    photo = taken.envelopes[0]
+    assert photo.attachment is not None
+    assert photo.attachment.size_bytes == MOST_FILE_BYTES + 1
+    assert taken.contents[photo.id] == [None]
+    assert dc.record.counts()["upload.GetFile"] == 0

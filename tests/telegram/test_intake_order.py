@@ -177,3 +177,30 @@ async def test_redis_may_be_away_for_longer_than_a_lease(dc: DataCentre, namespa
             await until(lambda: taken.envelopes)
             assert not running.done()
     assert taken.texts() == ["while it was away"]
+
+
+@with_a_centre
+async def test_many_people_at_once_keep_nobody_waiting(dc: DataCentre, url: str, namespace: str) -> None:
+    people = [dc.add_user(f"User{number}") for number in range(200)]
+    settings = settings_for(dc, url, namespace, telegram={"per_chat_ms": 0, "per_second": 1_000})
+    with workers(url, namespace):
+        async with a_gateway(settings) as running:
+            await ready(dc, running)
+            for number in range(3):
+                for person in people:
+                    dc.says(person, f"{number} of {person.id}")
+            await dc.until(lambda: all(len(dc.answers(person)) == 3 for person in people))
+    assert dc.violations() == []
+
+
+@with_a_centre
+async def test_no_text_is_too_odd_to_travel(dc: DataCentre, url: str, namespace: str) -> None:
+    texts = ["😀" * 2_048, "a\x00b", "\u202e\u05e9\u05dc\u200b", "{okos}:1|~;\n\r\t", "x" * 4_096, "é\u0301" * 1_000]
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            for text in texts:
+                dc.says(alice, text)
+            await until(lambda: len(taken.envelopes) == len(texts))
+    assert taken.texts() == texts
