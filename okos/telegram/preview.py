@@ -258,6 +258,7 @@ class Previews:
         piece = next(iter(split(marked(text[:_MOST_CHARS]))), None)
         if piece is None or piece == turn.seen:
             return
+        turn.seen = piece
         try:
             if turn.shown is None and self._drafts_in(turn.address):
                 turn.draft = turn.draft or _some_id()
@@ -274,7 +275,6 @@ class Previews:
         except (OSError, TimeoutError) as problem:
             _log.info("preview not answered", message_id=envelope_id, reason=repr(problem))
             turn.doubtful = True
-        turn.seen = piece
 
     async def _begin(self, envelope_id: str, turn: _Turn, piece: Marked) -> None:
         """Say the first preview, after it is noted that there will be one."""
@@ -289,10 +289,11 @@ class Previews:
     def _note_refusal(self, turn: _Turn, problem: Refused) -> None:
         address = turn.address
         verdict = judge(problem, tries=0)
-        if turn.shown is None and self._drafts_in(address) and verdict.action is Action.GIVE_UP:
+        if turn.draft and verdict.action is Action.GIVE_UP:
             # This data centre, or this bot, has none.
             _log.info("no drafts", reason=str(problem))
             self._drafts = False
+            turn.draft, turn.seen = 0, None  # shown again, as a message
         elif verdict.action is Action.LATER:
             self._pace.hold(address.chat, is_group=address.is_group, wait_ms=verdict.wait_ms, now_ms=self._now_ms())
         elif verdict.action not in {Action.DELIVERED, Action.PLAIN}:

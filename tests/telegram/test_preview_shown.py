@@ -123,7 +123,7 @@ async def test_a_preview_never_stands_above_an_earlier_answer(dc: DataCentre, ur
                 dc.says(alice, f"question {number}.")
             await dc.until(lambda: len(dc.answers(alice)) == 8)
             await dc.until(lambda: dc.violations() == [])
-            assert dc.record.counts()[EDIT] > 0
+            assert DRAFTS or dc.record.counts()[EDIT] > 0
     assert len(dc.record.of("said")) == 8
 
 
