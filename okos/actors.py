@@ -22,12 +22,13 @@ from okos.broker import build_broker
 from okos.errors import OkosError
 from okos.log import configure_logging
 from okos.mailbox import current_run
+from okos.middleware import Metrics
 from okos.model import build_model
 from okos.settings import load_settings
 from okos.template import handlers_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from okos.mailbox import MailboxBroker
     from okos.model.chat import ChatModel
@@ -62,6 +63,18 @@ def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def counted_by(broker: MailboxBroker) -> Callable[[int, int], None]:
+    """Let the tokens that the model used be counted with what else this process measures."""
+    meters = [one.meter for one in broker.middleware if isinstance(one, Metrics)]
+
+    def count(prompt_tokens: int, completion_tokens: int) -> None:
+        for meter in meters:
+            meter.count("prompt_tokens", prompt_tokens)
+            meter.count("completion_tokens", completion_tokens)
+
+    return count
+
+
 def start() -> MailboxBroker:
     """Build everything that a worker needs and declare its actors.
 
@@ -72,7 +85,7 @@ def start() -> MailboxBroker:
     configure_logging(settings.log_level, settings.log_format)
     broker = build_broker(settings)
     dramatiq.set_broker(broker)
-    model = build_model(settings.model)
+    model = build_model(settings.model, on_usage=counted_by(broker))
     broker.add_middleware(CloseModel(model))
     assistant = Assistant(
         store=broker,

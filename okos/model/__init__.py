@@ -13,6 +13,8 @@ from okos.model.failure import ModelBusy, ModelRefused, ModelTold
 from okos.model.offline import OfflineResponder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from okos.model.chat import ChatModel
     from okos.settings import Model
 
@@ -28,8 +30,13 @@ __all__ = [
 ]
 
 
-def build_model(settings: Model) -> ChatModel | OfflineResponder:
-    """Make the model that the settings ask for: with neither an address nor a key, the offline responder."""
+def build_model(settings: Model, *, on_usage: Callable[[int, int], None] | None = None) -> ChatModel | OfflineResponder:
+    """Make the model that the settings ask for: with neither an address nor a key, the offline responder.
+
+    Args:
+        settings: Which.
+        on_usage: Told the tokens of the prompt and of the answer, when the model's server tells them.
+    """
     if not settings.configured:
         return OfflineResponder()
     api_key = "" if settings.api_key is None else settings.api_key.get_secret_value().strip()
@@ -44,4 +51,5 @@ def build_model(settings: Model) -> ChatModel | OfflineResponder:
         stream=settings.stream,
         timeout_ms=round(settings.timeout_s * 1000),
         first_piece_timeout_ms=round(settings.first_token_timeout_s * 1000),
+        on_usage=on_usage,
     )

@@ -19,9 +19,10 @@ from okos.model.verdict import FILTERED, verdict
 from okos.model.wire import messages
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
-    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+    from openai.types import CompletionUsage
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionStreamOptionsParam
     from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
     from okos.model.conversation import Conversation
@@ -47,6 +48,8 @@ class ChatModel:
         stream: Whether to have the answer in pieces; False for servers that cannot.
         timeout_ms: The longest silence within an answer; without streaming, the longest wait for it.
         first_piece_timeout_ms: The longest silence before the first piece of an answer.
+        on_usage: Told the tokens of the prompt and of the answer, whenever the server tells them. OpenAI's own is asked
+            for them; others may refuse a request with a field that they do not know.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class ChatModel:
         stream: bool,
         timeout_ms: int,
         first_piece_timeout_ms: int,
+        on_usage: Callable[[int, int], None] | None = None,
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key or _NO_KEY
@@ -65,6 +69,11 @@ class ChatModel:
         self._streams = stream
         self._timeout_s = timeout_ms / 1000
         self._first_piece_timeout_s = first_piece_timeout_ms / 1000
+        self._on_usage = on_usage
+        is_openai = base_url.startswith("https://api.openai.com/")
+        self._usage: ChatCompletionStreamOptionsParam | openai.Omit = (
+            {"include_usage": True} if is_openai else openai.omit
+        )
         self._client: openai.AsyncOpenAI | None = None
         # One photo at a time: decoding a large one takes hundreds of megabytes.
         self._looking = asyncio.Lock()
@@ -140,7 +149,10 @@ class ChatModel:
         now_s = asyncio.get_running_loop().time
         deadline_s = now_s() + self._first_piece_timeout_s
         async with asyncio.timeout_at(deadline_s):
-            stream = await self._connected().chat.completions.create(model=self._name, messages=written, stream=True)
+            stream = await self._connected().chat.completions.create(
+                model=self._name, messages=written, stream=True, stream_options=self._usage
+            )
+        usage: CompletionUsage | None = None
         try:
             while True:
                 async with asyncio.timeout_at(deadline_s):
@@ -148,14 +160,17 @@ class ChatModel:
                 if chunk is None:
                     return
                 deadline_s = now_s() + self._timeout_s
+                # some servers tell it with every piece, each time of all so far
+                usage = chunk.usage or usage
                 for choice in chunk.choices[:1]:
                     # Some servers end with a null delta, whatever its type says.
                     delta: ChoiceDelta | None = choice.delta
                     yield (delta and (delta.content or delta.refusal)) or "", choice.finish_reason
                     if choice.finish_reason:
-                        await _read_to_the_end(stream)
+                        usage = await _read_to_the_end(stream) or usage
                         return
         finally:
+            self._count(usage)
             await stream.close()
 
     async def _whole(self, written: list[ChatCompletionMessageParam]) -> _Parts:
@@ -163,6 +178,7 @@ class ChatModel:
             completion = await self._connected().chat.completions.create(
                 model=self._name, messages=written, stream=False
             )
+        self._count(completion.usage)
         choice = completion.choices[0]
         yield choice.message.content or choice.message.refusal or "", choice.finish_reason
 
@@ -179,10 +195,18 @@ class ChatModel:
             )
         return self._client
 
+    def _count(self, usage: CompletionUsage | None) -> None:
+        """Tell of the tokens, if they were told and are numbers: no answer fails for them."""
+        counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
+        if self._on_usage is not None and all(isinstance(count, int) for count in counts):
+            self._on_usage(*(max(0, count) for count in counts if count is not None))
 
-async def _read_to_the_end(stream: openai.AsyncStream[ChatCompletionChunk]) -> None:
+
+async def _read_to_the_end(stream: openai.AsyncStream[ChatCompletionChunk]) -> CompletionUsage | None:
     """Read what follows the finish (usage, the end mark), so that the connection can be used again."""
+    usage: CompletionUsage | None = None
     with contextlib.suppress(TimeoutError, openai.OpenAIError, ValueError):
         async with asyncio.timeout(_END_MARK_TIMEOUT_S):
-            async for _ in stream:
-                pass
+            async for chunk in stream:
+                usage = chunk.usage or usage
+    return usage

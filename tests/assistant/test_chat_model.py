@@ -92,6 +92,16 @@ def test_an_answer_comes_in_the_pieces_that_the_model_writes(server: ModelServer
     assert ask(a_model(server.url)) == ["Hel", "lo"]
 
 
+def test_tokens_are_told_once_an_answer(server: ModelServer) -> None:
+    told: list[tuple[int, int]] = []
+    server.behave(says("Hel", "lo"))
+
+    ask(a_model(server.url, on_usage=lambda prompt, completion: told.append((prompt, completion))))
+
+    assert told == [(1, 2)]
+    assert "stream_options" not in server.requests[0]
+
+
 def test_what_was_said_before_goes_along(server: ModelServer) -> None:
     earlier = (Said(role="user", text="I am Ada."), Said(role="assistant", text="Hello Ada."))
 
