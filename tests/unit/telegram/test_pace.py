@@ -8,7 +8,9 @@ from okos.telegram.pace import Pace
 
 
 def a_pace(**numbers: int) -> Pace:
-    return Pace(Telegram(**{"per_chat_ms": 1_000, "per_group_per_minute": 20, "per_second": 30, **numbers}))
+    return Pace(
+        Telegram().model_copy(update={"per_chat_ms": 1_000, "per_group_per_minute": 20, "per_second": 30, **numbers})
+    )
 
 
 def test_a_chat_hears_one_message_a_second() -> None:
