@@ -42,6 +42,7 @@ check: setup ## Check format, lint, types, layers and dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/web/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 

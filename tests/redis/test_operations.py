@@ -1,6 +1,7 @@
 """What an operator, or a message's own options, do to a mailbox: cancel, replace, pause, limit, requeue, make room."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from mailboxes import LEASE_MS, Mailboxes
@@ -295,7 +296,7 @@ def test_a_full_mailbox_may_merge_a_message_into_its_last_one(mailboxes: Mailbox
 
 
 def test_what_is_merged_stays_within_a_bound(mailboxes: Mailboxes) -> None:
-    merging = {"max_backlog": 1, "on_full": "coalesce", "actor": "answer", "body": bytes(400_000)}
+    merging: dict[str, Any] = {"max_backlog": 1, "on_full": "coalesce", "actor": "answer", "body": bytes(400_000)}
     mailboxes.publish("m1", **merging)
 
     assert mailboxes.publish("m2", **merging) == "merged"

@@ -28,6 +28,10 @@ local function promote(limit, now)
     local record = record_of(id)
     if record then
       record.state = 'waiting'
+      if record.latest then
+        record.latest = nil
+        supersede(record.box, limit, 'superseded', now)
+      end
       changed[id] = true
       join_mailbox(id, record.box, limit, now)
     end

@@ -69,7 +69,7 @@ local function publish(p, limit, now, is_effect)
     end
   end
   local merged, dropped
-  if p.latest then
+  if p.latest and p.delay == 0 then
     supersede(p.box, limit, 'superseded', now)
   elseif p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
     local room = make_room(p, limit, now)
@@ -104,6 +104,7 @@ local function publish(p, limit, now, is_effect)
   if p.delay > 0 then
     local due = now + p.delay
     record.state = 'delayed'
+    if p.latest then record.latest = 1 end
     record.seq = string.format('%016d', redis.call('HINCRBY', P .. 'counts', 'seq', 1))
     local first = redis.call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
     redis.call('ZADD', P .. 'delayed', due, record.seq .. p.id)
