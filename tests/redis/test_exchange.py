@@ -19,7 +19,18 @@ def exchange(
     """Settle and claim; returns what became of each attempt, and what started."""
     number = mailboxes.next_sequence() if sequence is None else sequence
     settle: list[Any] = ["worker", f"s{number}", 0, 1000, len(ends), *(value for end in ends for value in end)]
-    claim: list[Any] = ["worker", f"c{number}", n, 256 * 1024, LEASE_MS, f"nonce {number}", 1, mailboxes.max_stalls, 1, "q"]
+    claim: list[Any] = [
+        "worker",
+        f"c{number}",
+        n,
+        256 * 1024,
+        LEASE_MS,
+        f"nonce {number}",
+        1,
+        mailboxes.max_stalls,
+        1,
+        "q",
+    ]
     settled, (_, _, items) = mailboxes.store.call("exchange", len(settle), *settle, *claim)
     return [outcome.decode() for outcome in settled], [read_claimed(item) for item in items]
 
