@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run sandbox test check check-kurigram fix dev bench chaos soak search simulate screenshots clean
+.PHONY: help setup demo run sandbox test check check-kurigram fix dev secrets fuzz bench chaos soak search simulate screenshots docs clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) with $(PYTHON); the first time takes about a minute."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[documents]' --group dev
 	@touch $@
 
 demo: setup ## Watch Okos at work for half a minute, with nothing to configure
@@ -35,31 +35,37 @@ SANDBOX ?= --port 4430 --state .okos/sandbox
 sandbox: setup ## Talk to the bot without an account: a Telegram data centre with a text client
 	@PYTHONPATH=tests $(BIN)/python -m datacentre $(SANDBOX)
 
+# Much of a test is waiting for processes: three files at a time, in their order. One by one: make test TESTS=
+TESTS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TESTS)
 
-check: setup ## Check format, lint, types, layers and dependencies
+check: setup ## Check format, lint, types, layers, dependencies and secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/web/conftest.py
+	MYPYPATH=tests $(BIN)/mypy tests/process/engine/conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python .ci/find_secrets.py
+	$(BIN)/python .ci/audit.py
 
-# The fork imports as pyrogram, too: it needs an environment in which Pyrogram is not, made from nothing each time,
-# since taking Pyrogram out takes files of the fork with it.
+# The fork imports as pyrogram, too. Its environment holds it alone, and takes all the rest from .venv, behind it in the
+# path: so no file of Pyrogram is ever in the package that is imported (tests/telegram/test_library.py).
+# Some of the tests: make check-kurigram KURIGRAM_TESTS=tests/telegram/test_intake_order.py
 KURIGRAM := kurigram==2.2.26
 KURIGRAM_VENV := $(VENV)/kurigram
+KURIGRAM_TESTS ?= tests/telegram
 check-kurigram: $(KURIGRAM_VENV)/.installed ## Run the Telegram tests with kurigram in Pyrogram's place
-	@$(KURIGRAM_VENV)/bin/python -m pytest tests/telegram
+	@TESTED_LIBRARY=$(KURIGRAM) $(KURIGRAM_VENV)/bin/python -m pytest $(KURIGRAM_TESTS)
 
 $(KURIGRAM_VENV)/.installed: $(INSTALLED) Makefile
 	@echo "Setting up $(KURIGRAM_VENV) with $(KURIGRAM)."
-	@$(PYTHON) -m venv --clear $(KURIGRAM_VENV)
-	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
-	@$(KURIGRAM_VENV)/bin/python -m pip uninstall --quiet --yes pyrogram
-	@$(KURIGRAM_VENV)/bin/python -m pip install --quiet $(KURIGRAM)
+	@$(BIN)/python -m venv --clear --without-pip $(KURIGRAM_VENV)
+	@$(BIN)/python -m pip --python $(KURIGRAM_VENV)/bin/python install --quiet --disable-pip-version-check $(KURIGRAM)
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir({!r})".format(sysconfig.get_path("purelib")))' \
+		> "$$($(KURIGRAM_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/behind.pth"
 	@touch $@
 
 fix: setup ## Format, and mend what the linter can mend
@@ -69,6 +75,22 @@ fix: setup ## Format, and mend what the linter can mend
 # dramatiq's default pattern, *.py, matches nothing below the watched folder with watchdog 7: say the deep one.
 dev: setup ## Run workers that reload when a source file changes
 	@$(BIN)/dramatiq okos.actors --watch . --watch-include '**/*.py'
+
+# Thirty times what `make test` tries takes some ten minutes; without end: make fuzz FUZZ=100000
+FUZZ ?= 30
+fuzz: setup ## Try odd updates, forms, payloads and arguments for some minutes, other ones each time
+	@FUZZ_FACTOR=$(FUZZ) $(BIN)/python -m pytest -m fuzz --timeout 0
+
+# Compose mounts them into containers, whose user is another: the folder is ours alone, the files are for all to read.
+# What only you can know is left empty, which counts as not set.
+SECRETS := docker/secrets
+secrets: ## Make the secrets of docker/compose.yaml that are not there yet
+	@install -d -m 700 $(SECRETS)
+	@cd $(SECRETS) && random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; } \
+	&& make_secret() { [ -e "$$1" ] || { printf '%s' "$$2" > "$$1" && chmod 644 "$$1" && echo "made $(SECRETS)/$$1"; }; } \
+	&& make_secret redis_url "redis://okos:$$(random)@valkey:6379/0" \
+	&& make_secret operator_token "$$(random)" && make_secret grafana_password "$$(random)" \
+	&& for name in viewer_token model_api_key bot_token api_hash; do make_secret $$name ''; done
 
 bench: setup ## Measure the engine against stock Dramatiq, side by side
 	@$(BIN)/python -m benchmarks
@@ -92,6 +114,10 @@ search: setup ## Search larger worlds of mailboxes for a broken promise, in a qu
 SCREENSHOTS ?= --minutes 3
 screenshots: setup ## Take the pictures of the pages, docs/images, from a system at work
 	@$(BIN)/python tests/web/screenshots.py $(SCREENSHOTS)
+
+docs: setup ## Build the documentation as a site, in build/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file config/mkdocs.yml
+	@echo "The documentation is in build/site/index.html."
 
 clean: ## Remove .venv and everything that the tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

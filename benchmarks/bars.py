@@ -111,9 +111,7 @@ def _latency(latencies: Sequence[Latency]) -> Iterator[Bar]:
         if one.rate_per_s in P99_MS:
             yield _at_most(f"{pace}, p99", P99_MS[one.rate_per_s], one.p99_ms, "{:.1f} ms")
         if not math.isnan(one.idle_commands_per_s):
-            yield _at_most(
-                "commands that an idle worker process sends", IDLE_PER_S, one.idle_round_trips_per_s, "{:.2f}/s"
-            )
+            yield _at_most("round trips of an idle worker process", IDLE_PER_S, one.idle_round_trips_per_s, "{:.2f}/s")
 
 
 def _cost(costs: Sequence[Carried]) -> Iterator[Bar]:

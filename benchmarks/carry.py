@@ -1,7 +1,7 @@
 """What a message costs one server, measured: CPU to publish, to claim and settle, and memory while it waits.
 
-The transitions are called as workers call them (a settle and a claim in one round trip), with nothing else around, so
-that any number of mailboxes can be held by one process.
+The transitions are called as workers call them (a settle and a claim in one step), with nothing else around, so that
+any number of mailboxes can be held by one process.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _drain(broker: MailboxBroker, batch: int) -> Iterator[int]:
         sequence += 1
         settle: list[bytes | str | int | float] = ["bench", f"s{sequence}", 0, 1000, len(held)]
         for message_id, token in held:
-            settle += [message_id, token, "ack", 0, "", "", "", 0]
+            settle += [message_id, token, "done"]
         claim: list[bytes | str | int | float] = [
             "bench",
             f"c{sequence}",
@@ -112,7 +112,10 @@ def _drain(broker: MailboxBroker, batch: int) -> Iterator[int]:
             1,
             "text",
         ]
-        _, (_, _, items) = broker.store.exchange([("settle", settle), ("claim", claim)])
+        if held:
+            _, (_, _, items) = broker.store.call("exchange", len(settle), *settle, *claim)
+        else:
+            _, _, items = broker.store.call("claim", *claim)
         yield len(held)
         held = [(item[0].decode(), item[1].decode()) for item in items]
         if not held:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from chaos.excuse import may_have_lost
 from chaos.letter import DOOMED
 
 if TYPE_CHECKING:
     from chaos.case import Case
+    from chaos.run import Run
 
 #: Of whom, which message, by which attempt.
 Effect = tuple[str, int, str]
@@ -20,6 +22,7 @@ STALLED = "stalled"
 def judge_messages(case: Case) -> None:
     """Account for every message, every effect, and what is left."""
     _account(case)
+    _burials(case)
     _effects(case)
     _ends(case)
 
@@ -49,6 +52,31 @@ def _account(case: Case) -> None:
     for message_id in case.done | set(seen.dead):
         if message_id not in seen.accepted:
             case.fault("from nowhere", f"{message_id} was never accepted", user=message_id.rpartition("-")[0])
+
+
+def _burials(case: Case) -> None:
+    """Only what took its process along once too often is given up for that, and no innocent with it.
+
+    An attempt that nobody noted was claimed and not begun when its process ended.
+    """
+    seen = case.seen
+    by_death: dict[int, list[Run]] = defaultdict(list)
+    for message_id, error in seen.dead.items():
+        if not error.startswith(STALLED) or message_id not in seen.accepted:
+            continue
+        runs = [run for run in case.by_id[message_id] if run.start_ns > seen.reborn_at_ns.get(message_id, 0)]
+        attempts = seen.died_after.get(message_id, 0)
+        unseen = max(0, attempts - len({run.attempt for run in runs}))
+        deaths = sum(run.token not in case.committed and may_have_lost(case, run) for run in runs)
+        if deaths + unseen <= seen.max_stalls:
+            text = f"{message_id} was given up after {deaths + unseen} deaths of its process: {error}"
+            case.fault("innocent", text, user=seen.accepted[message_id].user, at_ns=runs[-1].start_ns if runs else 0)
+        elif runs[-1:] and runs[-1].attempt == attempts and runs[-1].end_ns == seen.killed.get(runs[-1].pid, 0):
+            by_death[runs[-1].pid].append(runs[-1])
+    for runs in by_death.values():
+        if len(runs) > 1:
+            names = ", ".join(run.id for run in runs)
+            case.fault("innocent", f"one death of a process buried all of {names}", run=runs[0])
 
 
 def _effects(case: Case) -> None:

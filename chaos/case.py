@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: A frozen process that goes on needs a moment to learn what it has lost.
 WAKE_MS = 2_000
+#: From the look at the lease to the line that says that a handler started.
+FENCE_SLACK_MS = 500
 #: From the end of a handler to its ack in the server, when that can be reached.
 ACK_MS = 1_000
 
@@ -73,11 +75,24 @@ class Case:
 
     def was_cancelled(self, run: Run) -> bool:
         """Whether its message was cancelled, or may have been, before its ack was written."""
-        ended_ns = run.end_ns or run.start_ns
+        written_ns = self.written_by_ns(run)
+        # it may have been claimed before, and not begun
+        claimed_ns = run.start_ns - (self.seen.lease_ms + FENCE_SLACK_MS) * MS
         return run.id in self.cancelled | self.unknown or any(
-            clear.user == run.user and clear.asked_ns <= ended_ns + ACK_MS * MS and clear.answered_ns >= run.start_ns
+            clear.user == run.user and clear.asked_ns <= written_ns and clear.answered_ns >= claimed_ns
             for clear in self.seen.clears
         )
+
+    def written_by_ns(self, run: Run) -> int:
+        """Say when its end was written at the latest, if its process lived and reached the server."""
+        ended_ns, slack_ns = run.end_ns or run.start_ns, ACK_MS * MS
+        # what ends while the server is away is written when it is back, and the pause before the next try is over
+        back_ns = [
+            outage.until_ns + slack_ns
+            for outage in self.seen.outages
+            if outage.from_ns <= ended_ns + slack_ns and outage.until_ns >= ended_ns
+        ]
+        return max([ended_ns, *back_ns]) + slack_ns
 
     def is_zombie(self, run: Run, at_ns: int) -> bool:
         """Whether this run may have lost its lease by then: it did not count, and its process was away before."""

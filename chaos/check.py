@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chaos.judge import judge
 from chaos.note import START
 from chaos.run import runs_of
 from chaos.verdict import MS, Fault
@@ -18,6 +19,13 @@ Check = Callable[["Evidence"], list[Fault]]
 RESUME_MS = 2_000
 #: A handler that takes so many leases and renews them is not taken for dead.
 LEASES = 10
+
+
+def recovered(evidence: Evidence) -> list[Fault]:
+    """What kills broke off was seen to run again, with nothing else to disturb it."""
+    if not judge(evidence).reruns_ms:
+        return [Fault(kind="vacuous", text="of no kill could be said how soon what it broke off ran again")]
+    return []
 
 
 def without_restart(evidence: Evidence) -> list[Fault]:

@@ -6,18 +6,18 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chaos.case import covers
-from chaos.note import DONE
+from chaos.case import ACK_MS, FENCE_SLACK_MS, covers
+from chaos.excuse import may_have_lost
+from chaos.letter import DOOMED, HUNG, SHAKY, WELL
+from chaos.note import DONE, FAILED, STOPPED
 from chaos.verdict import MS
 
 if TYPE_CHECKING:
     from chaos.case import Case
     from chaos.run import Run
 
-#: From the look at the lease to the line that says that a handler started.
-FENCE_SLACK_MS = 500
-#: A worker that stops writes its last acks for so long; an interrupt may meet a handler that has just ended.
-LEAVE_MS, LEAVE_SLACK_MS = 15_000, 500
+#: What was claimed and cannot start soon is given back, and claimed again: a healthy worker holds it no longer.
+HELD_MS = 1_000
 #: The server's clock and ours are read at different moments.
 EARLY_SLACK_MS = 50
 
@@ -25,10 +25,12 @@ EARLY_SLACK_MS = 50
 def judge_runs(case: Case) -> None:
     """Look at every run."""
     _order(case)
+    _order_of_claims(case)
     _dues(case)
     _overlaps(case)
     _fences(case)
     _waste(case)
+    _ends(case)
 
 
 def _order(case: Case) -> None:
@@ -58,6 +60,39 @@ def _has_its_turn(case: Case, run: Run) -> bool:
         and letter.is_strict
         and (again_ns is None or run.start_ns <= again_ns)
     )
+
+
+def _order_of_claims(case: Case) -> None:
+    """With several at once, too, messages are claimed for the first time in their order.
+
+    Their notes may swap, the numbers of their tokens do not. What was claimed and given back unstarted has the number
+    of its second claim: while it was held, others went by. Nobody holds it for long, but whoever is away or leaves.
+    """
+    seen = case.seen
+    for runs in case.by_user.values() if seen.jobs > 1 else ():
+        firsts: dict[str, Run] = {}
+        for run in runs:
+            letter = seen.accepted.get(run.id)
+            if run.number and letter is not None and letter.is_strict and run.id not in seen.requeued_at_ns:
+                firsts[run.id] = min(run, firsts.get(run.id, run), key=lambda one: one.number)
+        for run in firsts.values():
+            before = [one for one in firsts.values() if one.seq > run.seq and one.number < run.number]
+            if run.attempt > 1 or not before:
+                continue
+            from_ns, until_ns = min(one.start_ns for one in before), max(one.start_ns for one in before)
+            if until_ns - from_ns >= HELD_MS * MS and not _was_held(case, from_ns, until_ns):
+                case.result.reordered += 1
+                text = f"{run.id} was claimed after {', '.join(one.id for one in before)}"
+                case.fault("reordered", text, run=run)
+
+
+def _was_held(case: Case, from_ns: int, until_ns: int) -> bool:
+    """Whether somebody may have held a message unstarted all that time: frozen, cut off, leaving, without a server."""
+    seen, slack_ns = case.seen, (case.seen.lease_ms + ACK_MS) * MS
+    spans = [(span.from_ns, span.until_ns) for span in (*seen.frozen, *seen.cut)]
+    spans += [(outage.from_ns, outage.until_ns) for outage in seen.outages]
+    spans += [(asked_ns, asked_ns + seen.grace_ms * MS) for asked_ns in seen.asked.values()]
+    return any(one_ns <= until_ns and (not end_ns or end_ns + slack_ns >= from_ns) for one_ns, end_ns in spans)
 
 
 def _dues(case: Case) -> None:
@@ -98,31 +133,19 @@ def _fences(case: Case) -> None:
 
 def _waste(case: Case) -> None:
     """What ended well and did not count had lost its lease, and only a frozen or killed process may lose one."""
-    seen = case.seen
     for run in case.runs:
-        if run.what != DONE or run.token in case.committed or case.was_cancelled(run):
+        if run.what != DONE or run.token in case.committed or case.was_cancelled(run) or may_have_lost(case, run):
             continue
-        if run.pid in seen.killed or _is_leaving(case, run) or case.was_away(run.pid, run.start_ns, None):
-            continue
-        if any(other.pid == run.pid and case.is_deadly(other) for other in case.runs):
-            continue  # its neighbour ended the whole process before this one's ack was written
         case.result.wasted += 1
         case.fault("wasted", f"{run.id} ended well in a healthy process, and its ack was refused", run=run)
 
 
-def _is_leaving(case: Case, run: Run) -> bool:
-    """Whether the run's process may have ended before it could write the ack.
-
-    An orphan ends itself after a few seconds; one that was asked to stop interrupts what runs when its grace is
-    over, and does not wait for a server that is away.
-    """
-    seen, ended_ns = case.seen, run.end_ns or run.start_ns
-    if run.pid in seen.orphans:
-        return ended_ns >= seen.orphans[run.pid]
-    asked_ns = seen.asked.get(run.pid)
-    if asked_ns is None:
-        return False
-    if ended_ns >= asked_ns + (seen.grace_ms - LEAVE_SLACK_MS) * MS:
-        return True
-    gone_ns = asked_ns + (seen.grace_ms + LEAVE_MS) * MS
-    return any(o.from_ns < gone_ns and (not o.until_ns or o.until_ns > asked_ns) for o in seen.outages)
+def _ends(case: Case) -> None:
+    """A handler fails only if it is meant to, and is interrupted only if somebody or its limit wanted it."""
+    for run in case.runs:
+        letter = case.seen.accepted.get(run.id)
+        how = WELL if letter is None else letter.how
+        if run.what == FAILED and how != DOOMED and not (how == SHAKY and run.attempt == 1):
+            case.fault("failed", f"{run.id} failed, and was not meant to", run=run)
+        if run.what == STOPPED and how != HUNG and not case.was_cancelled(run) and not may_have_lost(case, run):
+            case.fault("interrupted", f"{run.id} was interrupted in a healthy process", run=run)

@@ -76,8 +76,9 @@ class Crew:
         self.cut: list[Span] = []
         #: When an OS process was killed, by its id.
         self.killed: dict[int, int] = {}
-        #: When a worker was asked to stop, by its id.
+        #: When a worker was asked to stop, by its id; and when for the second time.
         self.asked: dict[int, int] = {}
+        self.asked_again: dict[int, int] = {}
         #: When a worker lost its master, by its id.
         self.orphans: dict[int, int] = {}
         self.restarts = 0
@@ -156,7 +157,8 @@ class Crew:
         """Ask a master to stop; returns its worker's id."""
         member = self._picked(pick)
         if member.worker_pid:
-            self.asked[member.worker_pid] = time.monotonic_ns()
+            which = self.asked_again if member.worker_pid in self.asked else self.asked
+            which.setdefault(member.worker_pid, time.monotonic_ns())
         member.child.terminate()
         return member.worker_pid
 

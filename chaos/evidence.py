@@ -38,6 +38,7 @@ class Clear:
     user: str
     asked_ns: int
     answered_ns: int
+    is_answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ class Evidence:
 
     Attributes:
         dead: Why, by id: what is a dead letter at the end.
+        died_after: How many attempts the last life of a dead letter had, by id.
         requeued_at_ns: When a dead letter was first asked to be requeued, by id.
+        reborn_at_ns: When it was last asked to be, and was, by id.
+        max_stalls: After so many deaths of its process a message is a suspect, and the next one buries it.
         killed: When a worker process was killed, by its id.
         asked: When a worker process was asked to stop, by its id.
+        asked_again: When it was asked for the second time.
         orphans: When a worker process lost its master, by its id.
         frozen: Which worker processes did not run for a while.
         cut: Which did not reach the server for a while, and went on.
@@ -98,6 +103,7 @@ class Evidence:
     sweep_ms: int
     grace_ms: int
     jobs: int = 1
+    max_stalls: int = 2
     started_ns: int = 0
     accepted: dict[str, Letter] = field(default_factory=dict)
     sent_at_ns: dict[str, int] = field(default_factory=dict)
@@ -106,13 +112,16 @@ class Evidence:
     commits: list[Commit] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     dead: dict[str, str] = field(default_factory=dict)
+    died_after: dict[str, int] = field(default_factory=dict)
     requeued_at_ns: dict[str, int] = field(default_factory=dict)
+    reborn_at_ns: dict[str, int] = field(default_factory=dict)
     cancels: list[Cancel] = field(default_factory=list)
     clears: list[Clear] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
     troubles: list[tuple[int, Trouble, str]] = field(default_factory=list)
     killed: dict[int, int] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
+    asked_again: dict[int, int] = field(default_factory=dict)
     orphans: dict[int, int] = field(default_factory=dict)
     frozen: list[Span] = field(default_factory=list)
     cut: list[Span] = field(default_factory=list)

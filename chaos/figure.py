@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,19 +23,21 @@ class Figure:
 
     @property
     def is_good(self) -> bool:
-        """Whether it is within its bar."""
+        """Whether it is within its bar: what was not measured (NaN) is not."""
         return self.value <= self.most
 
     def __str__(self) -> str:
         """Say it in a line."""
+        if math.isnan(self.value):
+            return f"{self.what}: not measured, at most {self.most:,.0f} {self.unit}"
         verdict = "" if self.is_good else "  TOO MUCH"
         return f"{self.what}: {self.value:,.1f} {self.unit}, at most {self.most:,.0f}{verdict}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share of them lies; 0 when there is none."""
+    """Return the value below which this share of them lies; NaN when there is none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.nan
 
 
 def outcome_of_figures(figures: Sequence[Figure], outcome: Outcome | None = None) -> Outcome:

@@ -10,8 +10,8 @@ import dramatiq
 
 #: Handled at once; fails its first attempt; fails always; in its first attempt takes its OS process down, or hangs.
 WELL, SHAKY, DOOMED, DEADLY, HUNG = "well", "shaky", "doomed", "deadly", "hung"
-#: What hangs is given up a few seconds after this.
-HUNG_LIMIT_MS = 500
+#: What hangs is given up a few seconds after this; in its other attempts it takes no longer than the second.
+HUNG_LIMIT_MS, HUNG_MOST_MS = 500, 50
 
 OUTBOX = "outbox.chaos"
 QUEUES = ("threads", "coroutines")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaos.letter import DEADLY, HUNG, Letter
+from chaos.letter import DEADLY, HUNG, HUNG_MOST_MS, Letter
 from okos.mailbox import MailboxBroker, StoreUnavailable
 
 PAUSE_S = 0.1
@@ -56,7 +56,7 @@ class Load(threading.Thread):
             if letter.is_strict and self._deadly.acquire(blocking=False):
                 letter = replace(letter, how=DEADLY)
             elif letter.is_strict and letter.actor == "work" and self._hung.acquire(blocking=False):
-                letter = replace(letter, how=HUNG)
+                letter = replace(letter, how=HUNG, ms=min(letter.ms, HUNG_MOST_MS))
             self._deliver(letter)
             due += 1 / self._rate
             self._stopping.wait(max(0.0, due - time.monotonic()))

@@ -34,6 +34,7 @@ class Operator(threading.Thread):
         clears: Which mailboxes were cancelled whole.
         pauses: What was paused, and surely so from when to when.
         requeued_at_ns: When each dead letter was first asked to be requeued.
+        reborn_at_ns: When it was last asked to be, with an answer.
     """
 
     def __init__(self, broker: MailboxBroker, server: Server) -> None:
@@ -46,6 +47,7 @@ class Operator(threading.Thread):
         self.clears: list[Clear] = []
         self.pauses: list[Pause] = []
         self.requeued_at_ns: dict[str, int] = {}
+        self.reborn_at_ns: dict[str, int] = {}
 
     def cancel(self, message_id: str) -> None:
         """Cancel a message."""
@@ -111,11 +113,12 @@ class Operator(threading.Thread):
         self.cancels.append(Cancel(message_id, outcome, asked_ns, time.monotonic_ns()))
 
     def _clear(self, user: str) -> None:
-        asked_ns = time.monotonic_ns()
+        asked_ns, is_answered = time.monotonic_ns(), False
         try:
             self._broker.cancel_mailbox(user)
+            is_answered = True
         finally:  # without an answer it may have been done all the same
-            self.clears.append(Clear(user, asked_ns, time.monotonic_ns()))
+            self.clears.append(Clear(user, asked_ns, time.monotonic_ns(), is_answered))
 
     def _pause(self, user: str) -> None:
         self._broker.pause(user or None)
@@ -133,3 +136,4 @@ class Operator(threading.Thread):
         for letter in letters:
             self.requeued_at_ns.setdefault(letter.id, now_ns)
         self._broker.requeue([letter.id for letter in reversed(letters)])
+        self.reborn_at_ns |= dict.fromkeys((letter.id for letter in letters), now_ns)

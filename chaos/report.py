@@ -44,7 +44,7 @@ def as_table(verdict: Verdict) -> str:
     lines = [f"  {name.replace('_', ' '):<14}{values[name]:>8}   {meaning}" for name, meaning in ROWS]
     reruns = sorted(verdict.reruns_ms)
     if reruns:
-        shown = f"{reruns[0]} to {reruns[-1]} ms after {len(reruns)} kills"
+        shown = f"{reruns[0]} to {reruns[-1]} ms after {len(reruns)} of {verdict.recoveries} kills that were judged"
         lines.append(f"  first re-run  {shown}; lease and sweep are {verdict.bound_ms} ms")
     return "\n".join(lines)
 

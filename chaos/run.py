@@ -26,6 +26,12 @@ class Run:
     end_ns: int | None = None
     what: str = ""
 
+    @property
+    def number(self) -> int:
+        """The number of its token: they are given out one after the other. 0 if it has none."""
+        number = self.token.partition("-")[0]
+        return int(number) if number.isdigit() else 0
+
 
 def runs_of(evidence: Evidence) -> list[Run]:
     """Put the notes together to runs, by their start."""

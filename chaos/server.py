@@ -148,7 +148,7 @@ class Server:
         found = [name for name in names if self._client.ttl(name) == -1]
         return sorted(name for name in found if name.partition(":")[2] not in LASTING)
 
-    def note_calls(self, *, slower_than_us: int, most: int = 128) -> None:
+    def note_calls(self, *, slower_than_us: int, most: int) -> None:
         """Let it note the calls that take longer, the last `most` of them; -1: none any more."""
         self.configure("slowlog-max-len", most)
         self.configure("slowlog-log-slower-than", slower_than_us)

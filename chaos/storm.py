@@ -39,6 +39,8 @@ LOOK_S = 0.02
 STOP_S = 60.0
 #: No script is done before, and hardly a command of one takes so long.
 SHORT_US = 25
+#: More than a scenario that counts slow calls can have.
+SLOW_CALLS = 100_000
 #: A cancel is for one of the last messages that were accepted: others have long ended.
 RECENT = 12
 
@@ -147,7 +149,7 @@ class Storm:
         """Let the workers do nothing, and count what they ask of the server meanwhile."""
         plan = self._plan
         if plan.slow_us is not None:
-            self.server.note_calls(slower_than_us=plan.slow_us)
+            self.server.note_calls(slower_than_us=plan.slow_us, most=SLOW_CALLS)
         if not plan.idle_s:
             return
         before = self.server.info("stats")["total_reads_processed"]
@@ -302,11 +304,13 @@ class Storm:
 
     def _evidence(self, started_ns: int, outbox: Outbox, *, is_drained: bool, is_gone: bool) -> Evidence:
         plan, load, crew = self._plan, self.load, self.crew
-        stats = self.broker.stats()
+        stats, options = self.broker.stats(), EngineOptions(lease_ms=plan.lease_ms)
+        dead = self.broker.failed(limit=stats.dead)
         evidence = Evidence(
             seed=plan.seed,
             lease_ms=plan.lease_ms,
-            sweep_ms=EngineOptions(lease_ms=plan.lease_ms).sweep_ms,
+            sweep_ms=options.sweep_ms,
+            max_stalls=options.max_stalls,
             grace_ms=plan.grace_ms,
             jobs=plan.jobs,
             started_ns=started_ns,
@@ -316,14 +320,17 @@ class Storm:
             notes=read_notes(self._directory / "notes"),
             commits=read_commits(self.broker, {letter.user for letter in load.accepted.values()}),
             replies=outbox.replies,
-            dead={letter.id: letter.error for letter in self.broker.failed(limit=stats.dead)},
+            dead={letter.id: letter.error for letter in dead},
+            died_after={letter.id: letter.attempts for letter in dead},
             requeued_at_ns=self.operator.requeued_at_ns,
+            reborn_at_ns=self.operator.reborn_at_ns,
             cancels=self.operator.cancels,
             clears=self.operator.clears,
             pauses=self.operator.pauses,
             troubles=self._happened,
             killed=crew.killed,
             asked=crew.asked,
+            asked_again=crew.asked_again,
             orphans=crew.orphans,
             frozen=crew.frozen,
             cut=crew.cut,

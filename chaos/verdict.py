@@ -19,7 +19,12 @@ class Fault:
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """The figures and the faults. `reruns_ms` holds one value for each kill whose recovery nothing else disturbed."""
+    """The figures and the faults.
+
+    Attributes:
+        recoveries: Kills whose first re-run was held to its time.
+        reruns_ms: How long that took, for each that nothing else disturbed.
+    """
 
     accepted: int = 0
     done: int = 0
@@ -38,6 +43,7 @@ class Verdict:
     restarts: int = 0
     keys_left: int = 0
     bound_ms: int = 0
+    recoveries: int = 0
     reruns_ms: list[int] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 

@@ -57,8 +57,9 @@ def _noted(user: str, seq: int, how: str) -> Iterator[None]:
     assert run is not None  # noqa: S101 - a handler has a run
     attempt, token = run.attempt, run.token
     what = STOPPED
-    _notebook.write(user, seq, attempt, token, START)
     try:
+        # an interrupt may come as soon as this is written, and then the end has to be, too
+        _notebook.write(user, seq, attempt, token, START)
         if how == DEADLY and attempt == 1:
             os._exit(9)
         if how == HUNG and attempt == 1:
@@ -69,7 +70,7 @@ def _noted(user: str, seq: int, how: str) -> Iterator[None]:
             actor_name="deliver",
             args=(user, seq, token),
             kwargs={},
-            options={"mailbox": f"{OUTBOX}.{user}"},
+            options={"mailbox": f"{OUTBOX}.{user}", "strict": True},
         )
         broker.enqueue(reply)
         yield
@@ -81,7 +82,11 @@ def _noted(user: str, seq: int, how: str) -> Iterator[None]:
         what = FAILED
         raise
     finally:
-        _notebook.write(user, seq, attempt, token, what)
+        try:
+            _notebook.write(user, seq, attempt, token, what)
+        except Interrupt:
+            _notebook.write(user, seq, attempt, token, what)  # a second end of a run is passed over
+            raise
 
 
 @dramatiq.actor(queue_name="threads")

@@ -21,8 +21,9 @@ from okos.assistant.loader import load
 from okos.broker import build_broker
 from okos.errors import OkosError
 from okos.log import configure_logging
-from okos.mailbox import current_run
+from okos.mailbox import current_run, describe_run
 from okos.middleware import Metrics
+from okos.middleware.telemetry import traced_model
 from okos.model import build_model
 from okos.settings import load_settings
 from okos.template import handlers_directory
@@ -79,17 +80,19 @@ def start() -> MailboxBroker:
     """Build everything that a worker needs and declare its actors.
 
     Raises:
-        OkosError: A setting is wrong, there is no server, or the handlers cannot be loaded.
+        OkosError: A setting is wrong, there is no server, it holds what another release has stored, or the handlers
+            cannot be loaded.
     """
     settings = load_settings()
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, levels=settings.log_levels, describe_run=describe_run)
     broker = build_broker(settings)
+    broker.require_schema()
     dramatiq.set_broker(broker)
     model = build_model(settings.model, on_usage=counted_by(broker))
     broker.add_middleware(CloseModel(model))
     assistant = Assistant(
         store=broker,
-        model=model,
+        model=traced_model(broker, model),
         system_prompt=settings.model.system_prompt,
         memory_turns=settings.memory.turns,
         memory_ttl_ms=settings.memory.ttl_s * 1000,
@@ -97,6 +100,7 @@ def start() -> MailboxBroker:
         current_run=current_run,
         wait_for=wait_for,
         now_ms=monotonic_ms,
+        ears=model,
     )
     shipped = handlers_directory(settings.handlers)
     if shipped is not None:

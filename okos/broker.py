@@ -9,6 +9,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, Pipelines
 from okos.errors import OkosError
 from okos.mailbox import MailboxBroker
 from okos.middleware import EndWithParent, EventLoop, History, Metrics, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
+from okos.middleware.telemetry import report, trace
 from okos.server import live_url
 
 if TYPE_CHECKING:
@@ -27,19 +28,23 @@ def build_broker(settings: Settings) -> MailboxBroker:
     Raises:
         NotRunning: Neither is there.
         ServerTooOld: The one in OKOS_HOME is too old.
+        ExtraMissing: A setting asks for traces or reports, and what sends them is not installed.
     """
     url = live_url(settings)
     if url is None:
         raise NotRunning(
             f"no server: OKOS_REDIS_URL is not set and no Okos runs in {settings.home}; set it, or start `okos up`"
         )
-    return MailboxBroker(
+    broker = MailboxBroker(
         url,
         namespace=settings.namespace,
         lease_ms=settings.lease_ms,
         max_stalls=settings.max_stalls,
         middleware=_middleware(settings),
     )
+    report(broker, settings)
+    trace(broker, settings)
+    return broker
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

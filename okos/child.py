@@ -27,6 +27,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    umask: int = -1,
 ) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own.
 
@@ -36,6 +37,7 @@ def spawn(
         environment: Its environment; None: ours.
         directory: Its working directory; None: ours.
         death_signal: What the kernel sends it when the calling thread ends, where the kernel can.
+        umask: Its umask; -1: ours.
 
     Raises:
         OSError: The program cannot be started.
@@ -48,6 +50,7 @@ def spawn(
         env=environment,
         cwd=directory,
         start_new_session=True,
+        umask=umask,
         preexec_fn=_dying_with_parent(death_signal),  # noqa: PLW1509 - it calls the kernel and nothing else
     )
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from okos.errors import OkosError
-from okos.home import prepare_home
+from okos.home import is_open_to_others, prepare_home
 from okos.mailbox import MailboxBroker, Severity, StoreUnavailable
 from okos.server import check_server, find_binary, live_url, shown
 from okos.settings import PREFIX, Model, Settings, did_you_mean, unknown_variables
 from okos.telegram.credentials import Credentials
-from okos.telegram.probe import MOST_SECONDS_OFF, TELEGRAM, seconds_off
+from okos.telegram.key import read_key
+from okos.telegram.lease import shown as shown_holder
+from okos.telegram.probe import MOST_SECONDS_OFF, TELEGRAM, look_at
 from okos.telegram.store import GatewayStore
 from okos.up.crew import check_handlers
 
@@ -27,6 +29,8 @@ OLDEST_PYTHON = (3, 11)
 
 _ANSWER_S = 5.0
 _HTTP_REFUSED = (401, 403)
+#: Findings of the server that tell of the schema, or with which it cannot be read.
+_SCHEMA_UNKNOWN = frozenset({"schema", "version", "cluster"})
 
 
 class Grade(Enum):
@@ -60,7 +64,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _home(settings)
     url, findings = _server(settings)
     yield from findings
-    yield _workers(settings, url)
+    yield from _workers(settings, url)
     yield _handlers(settings, url)
     yield _model(settings.model)
     yield from _telegram(settings, url)
@@ -87,6 +91,9 @@ def _home(settings: Settings) -> Finding:
         prepare_home(settings.home)
     except OkosError as error:
         return Finding(name="home", grade=Grade.FAULT, text=str(error))
+    if is_open_to_others(settings.home):
+        text = f"others may look into {settings.home}: chmod 700 it"
+        return Finding(name="home", grade=Grade.WARNING, text=text)
     return Finding(name="home", grade=Grade.OK, text=f"{settings.home} can be written to")
 
 
@@ -100,8 +107,7 @@ def _server(settings: Settings) -> tuple[str | None, list[Finding]]:
         facts = check_server(url)
     except OkosError as error:
         return None, [Finding(name="server", grade=Grade.FAULT, text=str(error))]
-    version = ".".join(str(part) for part in facts.version)
-    findings = [Finding(name="server", grade=Grade.OK, text=f"{facts.name} {version} at {shown(url)}")]
+    findings = [Finding(name="server", grade=Grade.OK, text=f"{facts.name} {facts.release} at {shown(url)}")]
     return url, findings + _fitness(settings, url)
 
 
@@ -110,28 +116,37 @@ def _fitness(settings: Settings, url: str) -> list[Finding]:
     broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[])
     try:
         findings = broker.check()
+        found = [Finding(name=one.name, grade=_GRADES[one.severity], text=one.text) for one in findings]
+        if not _SCHEMA_UNKNOWN.intersection(one.name for one in findings):
+            text = f"{broker.schema() or 'none yet'}, of what is stored in the namespace {settings.namespace}"
+            found.append(Finding(name="schema", grade=Grade.OK, text=text))
     except StoreUnavailable as error:
         return [Finding(name="server", grade=Grade.FAULT, text=str(error))]
     finally:
         broker.close()
-    return [Finding(name=one.name, grade=_GRADES[one.severity], text=one.text) for one in findings]
+    return found
 
 
-def _workers(settings: Settings, url: str | None) -> Finding:
+def _workers(settings: Settings, url: str | None) -> list[Finding]:
+    """Who would handle a message, and whether they may."""
     if url is None:
-        return Finding(name="workers", grade=Grade.WARNING, text="none is alive: start Okos with `okos up`")
+        return [Finding(name="workers", grade=Grade.WARNING, text="none is alive: start Okos with `okos up`")]
     broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[])
     try:
-        alive = broker.workers()
+        gauges = broker.gauges()
     except StoreUnavailable as error:
-        return Finding(name="workers", grade=Grade.FAULT, text=str(error))
+        return [Finding(name="workers", grade=Grade.FAULT, text=str(error))]
     finally:
         broker.close()
-    if not alive:
+    slots = sum(worker.threads for worker in gauges.workers)
+    found = Finding(name="workers", grade=Grade.OK, text=f"{len(gauges.workers)} alive, {slots} messages at once")
+    if not gauges.workers:
         text = "none is alive: start Okos with `okos up`, or `dramatiq okos.actors`"
-        return Finding(name="workers", grade=Grade.WARNING, text=text)
-    slots = sum(worker.threads for worker in alive)
-    return Finding(name="workers", grade=Grade.OK, text=f"{len(alive)} alive, {slots} messages at once")
+        found = Finding(name="workers", grade=Grade.WARNING, text=text)
+    if not gauges.paused:
+        return [found]
+    text = "everything is paused, so nothing starts: `okos audit` says who did it, `okos resume` ends it"
+    return [found, Finding(name="pause", grade=Grade.WARNING, text=text)]
 
 
 def _handlers(settings: Settings, url: str | None) -> Finding:
@@ -192,7 +207,7 @@ def _session(settings: Settings, url: str, credentials: Credentials) -> Finding:
     broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[], client=True)
     store = GatewayStore(broker, credentials.bot_id, owner="doctor")
     try:
-        session, refused, state = store.read("session"), store.read("refused"), store.read("state")
+        session, refused, wait, state = (store.read(name) for name in ("session", "refused", "wait", "state"))
         holder = store.lease_holder()
     except StoreUnavailable as error:
         return Finding(name="session", grade=Grade.FAULT, text=str(error))
@@ -201,6 +216,12 @@ def _session(settings: Settings, url: str, credentials: Credentials) -> Finding:
     asked = credentials.fingerprint(None if session is None else str(session["session"]))
     if refused is not None and refused["of"] == asked:
         return Finding(name="session", grade=Grade.FAULT, text=f"{refused['line']} ({refused['at']})")
+    if wait is not None and session is None:
+        to_do = "no gateway runs: okos up" if holder is None else "the gateway waits for that"
+        return Finding(name="session", grade=Grade.WARNING, text=f"{wait['line']}; {to_do}")
+    if holder is not None and state is None:
+        text = f"{shown_holder(holder)} is the gateway, and is not connected yet: its log says why"
+        return Finding(name="session", grade=Grade.WARNING, text=text)
     if holder is not None and state is not None:
         online = "is connected" if state["online"] else "has no line to Telegram at the moment"
         grade = Grade.OK if state["online"] and not state["full"] else Grade.WARNING
@@ -211,15 +232,25 @@ def _session(settings: Settings, url: str, credentials: Credentials) -> Finding:
 
 
 def _data_centre(settings: Settings) -> Finding:
-    """The way to Telegram, and the clock: Telegram ignores who is half a minute off."""
-    address = settings.telegram.dc_host_port
+    """The way to Telegram, its key, and the clock: Telegram ignores who is half a minute off."""
+    address, key_path = settings.telegram.dc_host_port, settings.telegram.dc_public_key
     shown_address = "{}:{}".format(*(address or TELEGRAM))
     try:
-        off_s = seconds_off(address)
+        key = None if key_path is None else read_key(key_path)
+        seen = look_at(address)
+    except OkosError as error:
+        return Finding(name="data centre", grade=Grade.FAULT, text=f"{error}; correct OKOS_TELEGRAM__DC_PUBLIC_KEY")
     except OSError as error:
-        text = f"no data centre at {shown_address} ({error}): is there a network, and does a firewall let it through?"
+        to_do = "is there a network, and does a firewall let it through?"
+        if address is not None:
+            to_do = "does it run, and is OKOS_TELEGRAM__DC_ADDRESS right?"
+        text = f"no data centre at {shown_address} ({error}): {to_do}"
         return Finding(name="data centre", grade=Grade.FAULT, text=text)
-    if abs(off_s) > MOST_SECONDS_OFF:
-        text = f"the clock of this machine is {off_s:+.0f} s off Telegram's, which ignores us then: set it, or run NTP"
+    if key is not None and key.fingerprint not in seen.keys:
+        text = f"the data centre at {shown_address} has another key than the one in {key_path}: take its own"
+        return Finding(name="data centre", grade=Grade.FAULT, text=text)
+    if abs(seen.off_s) > MOST_SECONDS_OFF:
+        off = f"{seen.off_s:+.0f} s off Telegram's"
+        text = f"the clock of this machine is {off}, which ignores us then: set it, or run NTP"
         return Finding(name="clock", grade=Grade.FAULT, text=text)
     return Finding(name="data centre", grade=Grade.OK, text=f"{shown_address} answers, and the clock is right")

@@ -30,7 +30,7 @@ class BadEnvelope(OkosError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that came with a message; its bytes are in the store under `name`."""
+    """A file that comes with a message or a reply; its bytes are in the store under `name`."""
 
     name: str
     mime: str | None
@@ -123,8 +123,10 @@ class Envelope:
 class Reply:
     """One outgoing message.
 
-    `last` marks the one that ends the turn (its text may be empty); `failed` marks the apology for a message
-    that was given up on; `address` is what the envelope's channel gave with it.
+    `kind` is "text", or what its `attachment` is: "photo", "sticker", "voice" or "document"; then `text` is what is
+    said with it. `last` marks the one that ends the turn (its text may be empty); `failed` marks the apology for a
+    message that was given up on; `address` is what the envelope's channel gave with it. The bytes of an attachment end
+    with the delivery of the reply, else a while after it was written.
     """
 
     envelope_id: str
@@ -132,22 +134,27 @@ class Reply:
     text: str
     last: bool
     failed: bool = False
+    kind: str = "text"
+    attachment: Attachment | None = None
     address: Mapping[str, Any] | None = None  # Any: JSON
 
     def encode(self) -> dict[str, Any]:  # Any: JSON
         """Give the JSON-able form."""
-        return _fields_of(self)
+        return _fields_of(self) | {"attachment": None if self.attachment is None else self.attachment.encode()}
 
     @classmethod
     def decode(cls, raw: object) -> Reply:
         """Read the JSON-able form back; raises `BadEnvelope` naming the field that is wrong."""
         fields = _mapping("reply", raw)
+        attachment = fields.get("attachment")
         return cls(
             envelope_id=_named(fields, "envelope_id"),
             chat=_named(fields, "chat"),
             text=_required(fields, "text", str),
             last=_required(fields, "last", bool),
             failed=_optional(fields, "failed", bool) or False,
+            kind=_optional(fields, "kind", str) or "text",
+            attachment=None if attachment is None else Attachment.decode(attachment),
             address=_optional_mapping(fields, "address"),
         )
 

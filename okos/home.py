@@ -5,6 +5,9 @@
     server/           data, log and pid of the embedded server
     server.sock       its socket; server.where points to it when the path would be too long for a socket
 
+The directory and all in it are for its owner alone, whatever the umask of who started Okos: what is made here is made
+by `open_private`, or by a child whose umask says so.
+
 A lock ends with the process that holds it, whatever ends that: it is the only thing here that is ever trusted
 to say that an Okos runs.
 """
@@ -17,10 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, cast
 
 from okos.errors import OkosError
 
+#: The umask of a child that makes files here.
+PRIVATE_UMASK = 0o077
+
+_FILE_MODE = 0o600
+_OTHERS = 0o077
 _LOCK_ATTEMPTS = 10
 _LOCK_PAUSE_S = 0.05  # a reader holds the lock for an instant: do not take it for an Okos
 
@@ -52,13 +60,46 @@ def prepare_home(home: Path) -> Path:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
+        open_private(probe, os.O_WRONLY | os.O_CREAT).close()
         probe.unlink()
     except OSError as error:
         raise HomeUnusable(
             f"OKOS_HOME {home} cannot be used: {error.strerror or error}; set it to a directory that can"
         ) from error
     return home
+
+
+def open_private(path: Path, flags: int) -> BinaryIO:
+    """Open a file that nobody else may read: made with that mode, and given it if it was made by an older version.
+
+    Args:
+        path: The file.
+        flags: As `os.open` takes them.
+    """
+    descriptor = os.open(path, flags | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        if os.fstat(descriptor).st_mode & _OTHERS:
+            os.fchmod(descriptor, _FILE_MODE)
+        return cast("BinaryIO", os.fdopen(descriptor, "ab" if flags & os.O_APPEND else "wb"))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read."""
+    with open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
+        file.write(text.encode())
+
+
+def append_private(path: Path) -> BinaryIO:
+    """Open a log that nobody else may read, at its end."""
+    return open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+def is_open_to_others(home: Path) -> bool:
+    """Tell whether somebody else may look into this directory: it was there before Okos came, or was changed since."""
+    return bool(home.stat().st_mode & _OTHERS)
 
 
 @contextmanager
@@ -68,13 +109,13 @@ def locked(home: Path) -> Iterator[None]:
     Raises:
         AlreadyRunning: Someone else holds it.
     """
-    with (home / "lock").open("a+", encoding="utf-8") as lock:
+    path = home / "lock"
+    with append_private(path) as lock:
         if not _acquire(lock):
-            lock.seek(0)
-            pid = lock.read().strip() or "unknown"
+            pid = path.read_text(encoding="utf-8").strip() or "unknown"
             raise AlreadyRunning(f"an Okos already runs in {home} (pid {pid}); stop it, or set OKOS_HOME to another")
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(str(os.getpid()).encode())
         lock.flush()
         try:
             yield
@@ -87,8 +128,7 @@ def locked(home: Path) -> Iterator[None]:
 def write_running(home: Path, running: Running) -> None:
     """Note down what runs; a reader sees the old note or the new one, never half of one."""
     draft = home / f".running-{os.getpid()}"
-    draft.write_text(json.dumps(asdict(running)), encoding="utf-8")
-    draft.chmod(0o600)
+    write_private(draft, json.dumps(asdict(running)))
     draft.replace(_running_path(home))
 
 
@@ -105,7 +145,7 @@ def read_running(home: Path) -> Running | None:
     return None
 
 
-def _acquire(lock: TextIO) -> bool:
+def _acquire(lock: BinaryIO) -> bool:
     for _ in range(_LOCK_ATTEMPTS):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from okos.errors import OkosError
-from okos.home import locked, prepare_home
+from okos.home import append_private, locked, prepare_home
 from okos.log import file_log
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_binary, start_server
@@ -128,7 +128,7 @@ def private_okos(
         | given
         | {"home": home, "redis_url": None}
     )
-    with locked(prepare_home(settings.home)), (settings.home / "okos.log").open("ab") as output:
+    with locked(prepare_home(settings.home)), append_private(settings.home / "okos.log") as output:
 
         def crew(server: Server) -> Supervisor:
             known = settings.model_copy(update={"redis_url": server.url})
@@ -138,7 +138,7 @@ def private_okos(
             return Supervisor(children, log=file_log(output))
 
         started: Future[tuple[Server, Supervisor]] = Future()
-        keeper = threading.Thread(target=_keep, args=(settings.home, crew, started), name="okos", daemon=True)
+        keeper = threading.Thread(target=_keep, args=(settings, crew, started), name="okos", daemon=True)
         keeper.start()
         try:
             server, supervisor = started.result()
@@ -153,10 +153,12 @@ def private_okos(
             keeper.join()
 
 
-def _keep(home: Path, crew: Callable[[Server], Supervisor], started: "Future[tuple[Server, Supervisor]]") -> None:
+def _keep(
+    settings: Settings, crew: Callable[[Server], Supervisor], started: "Future[tuple[Server, Supervisor]]"
+) -> None:
     """Start all of them and keep them, in one thread: the kernel ends them when the thread that started them ends."""
     try:
-        server = start_server(home, find_binary())
+        server = start_server(settings.home, find_binary(), namespace=settings.namespace)
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
         started.set_exception(error)
         return

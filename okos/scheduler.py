@@ -56,11 +56,13 @@ def run_scheduler(settings: Settings) -> None:
 
     Raises:
         NoServer: None is configured, and none runs in OKOS_HOME.
+        WrongSchema: Another release has stored what is there.
     """
     url = live_url(settings)
     if url is None:
         raise NoServer(f"no server runs in {settings.home}: start `okos up`, or set OKOS_REDIS_URL")
     broker = MailboxBroker(url, namespace=settings.namespace, middleware=[])
+    broker.require_schema()
     parent = os.getppid()
     stopped = _stopped_by_signal()
     # UTC, as intervals need no time zone, and a container may have none that can be read.

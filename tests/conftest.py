@@ -4,11 +4,12 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from mailboxes import Mailboxes
 from real_server import RealServer, a_server, eventually
+from redis import Redis
 
 
 def pytest_configure() -> None:
@@ -18,6 +19,18 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show by its bytes what a test printed that is no text: a report goes from process to process as text."""
+    report = yield
+    report.sections = [(name, _as_text(content)) for name, content in report.sections]
+    return report
+
+
+def _as_text(content: str) -> str:
+    return content.encode("utf-8", "backslashreplace").decode()
 
 
 @pytest.fixture
@@ -37,6 +50,13 @@ def shared_server() -> Iterator[RealServer]:
 def url(shared_server: RealServer) -> str:
     """Return the address of a server that answers."""
     return shared_server.url
+
+
+@pytest.fixture
+def admin(shared_server: RealServer) -> Iterator[Redis]:
+    """Connect to that server as its admin, for what Okos may not do."""
+    with Redis.from_url(shared_server.admin_url) as client:
+        yield client
 
 
 @pytest.fixture

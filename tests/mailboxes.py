@@ -1,7 +1,8 @@
 """The mailboxes of one namespace as a test drives them: every transition by hand, on a real server, with a clock that
 the test moves.
 
-No worker and no thread takes part: a claimer is only a name, and what it holds are tokens that the test settles.
+No worker and no thread takes part: a claimer is only a name, and what it holds are tokens that the test settles. The
+transitions run with the rights that Okos has; `admin` may do everything.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from okos.mailbox.publication import Publication
-from okos.mailbox.pump import read_claimed
 from okos.mailbox.stats import Stats, read_stats
-from okos.mailbox.store import Store
+from okos.mailbox.store import Store, connect
+from okos.mailbox.wire import read_claimed
+from okos.server import as_admin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +32,8 @@ LASTING = frozenset({"engine", "counts", "procs", "test-clock"})
 #: What a claimer says of itself.
 _DESCRIPTION = '{"pid":1,"host":"here","threads":8,"queues":["q"],"in_hand":0}'
 
-_TIME = "local function raw_ms() return tonumber(redis.call('GET', P .. 'test-clock')) end"
+#: Lua that reads the clock which the test moves.
+CLOCK_OF_TESTS = "local function raw_ms() return tonumber(redis.call('GET', P .. 'test-clock')) end"
 
 _DUMP = """
 local found = {}
@@ -119,13 +122,15 @@ class Mailboxes:
     """
 
     def __init__(self, url: str, namespace: str, *, jobs: int = 1, rate: float = 0, burst: int = 1) -> None:
-        self.store = Store(url, namespace, time_piece=_TIME)
+        self.store = Store(url, namespace, time_piece=CLOCK_OF_TESTS)
+        self.admin = connect(as_admin(url))
         self.now_ms = START_MS
         self.keep_done = 0
         self.keep_dead = 1000
-        self.max_stalls = 2
+        self.max_stalls = 1
+        self.is_more = 0
         self._sequence = 0
-        self._dump = self.store.client.register_script(_DUMP)
+        self._dump = self.admin.register_script(_DUMP)
         self._queues = {"q"}
         self._set_clock()
         self.limit(jobs=jobs, rate=rate, burst=burst)
@@ -227,12 +232,24 @@ class Mailboxes:
         return [message_id.decode() for message_id in self.store.call("renew", *argv)[1]]
 
     def sweep(self, *, done_age_ms: int = DAY_MS, dead_age_ms: int = DAY_MS) -> list[tuple[str, str]]:
-        """Sweep, whoever else does; returns (id, 'stalled' | 'dead' | 'expired') of what it found."""
-        _, stalled, expired = self.store.call(
+        """Sweep, whoever else does; returns (id, 'stalled' | 'dead' | 'cancelled' | 'expired') of what it found."""
+        _, stalled, expired, self.is_more = self.store.call(
             "sweep", "sweeper", 0, self.max_stalls, self.keep_dead, done_age_ms, dead_age_ms, LEASE_MS
         )
         found = [(stalled[i].decode(), stalled[i + 3].decode()) for i in range(0, len(stalled), 4)]
         return found + [(expired[i].decode(), "expired") for i in range(0, len(expired), 2)]
+
+    def take_back(self, process: str, holder: str = "successor") -> list[tuple[str, str]] | None:
+        """Take back what a process holds, as the holder of the lease 'role'; None if the lease is another's."""
+        found: list[tuple[str, str]] = []
+        position = 0
+        while position >= 0:
+            reply = self.store.call("take_back", process, "role", holder, self.max_stalls, self.keep_dead, position)
+            if reply == 0:
+                return None
+            position, stalled = reply
+            found += [(stalled[i].decode(), stalled[i + 3].decode()) for i in range(0, len(stalled), 4)]
+        return found
 
     def prune(self, *, done_age_ms: int = 0, dead_age_ms: int = 0, most: int = 1000) -> tuple[int, int]:
         """Delete history that is older; returns how many completed messages and how many dead letters went."""
@@ -309,3 +326,4 @@ class Mailboxes:
         """Delete what is there and close the connections."""
         self.store.delete_all()
         self.store.close()
+        self.admin.close()

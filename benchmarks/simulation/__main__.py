@@ -29,14 +29,14 @@ Written by `python -m benchmarks.simulation`; what it means is in [docs/scale.md
 ![Waits of light users, and one server under load](simulation.svg)"""
 
 USERS = 1_000_000
-HEAVY_USERS, HEAVY_MESSAGES, HEAVY_S = 100, 1_000, 10.0
-SPAN_S = 300.0
+HEAVY_USERS, HEAVY_MESSAGES, HEAVY_S = 100, 1_000, 60.0
+SPAN_S = 600.0
 PROCESSES, THREADS = 64, 16
-HANDLER_S = 0.25
+HANDLER_S = 0.5
 
 #: Conversations with a model are long, and a process holds many of them.
 TURN_S, TURN_THREADS, STEADY_S = 5.0, 256, 20.0
-LOADS_PER_S = (1_000, 2_000, 4_000, 8_000, 12_000, 16_000)
+LOADS_PER_S = (500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

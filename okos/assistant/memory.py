@@ -66,6 +66,11 @@ def window(lines: Iterable[bytes], *, turns: int, now_id: str) -> tuple[Remember
     return tuple(reversed(chosen))
 
 
+def all_of(lines: Iterable[bytes]) -> tuple[Remembered, ...]:
+    """Read all that is stored, oldest first; what cannot be read is forgotten already."""
+    return tuple(turn for turn in map(_read, lines) if turn is not None)
+
+
 def _read(line: bytes) -> Remembered | None:
     try:
         fields = orjson.loads(line)

@@ -43,6 +43,8 @@ def in_words(envelope: Envelope) -> str:
         case "photo":
             count = len(envelope.attachments)
             return f"({f'{count} photos' if count > 1 else 'a photo'}) {envelope.text}".rstrip()
+        case "document" if envelope.attachment is not None:
+            return f"(a file: {envelope.attachment.file_name or 'without a name'}) {envelope.text}".rstrip()
         case "sticker":
             return f"(a sticker: {envelope.emoji or 'without an emoji'})"
         case _:

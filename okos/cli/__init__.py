@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from okos.cli import (
+    acl,
     acting,
     ask,
     chat,
@@ -19,10 +20,12 @@ from okos.cli import (
     demo,
     doctor,
     gateway,
+    health,
     init,
     letters,
     limits,
     mailbox,
+    privacy,
     scheduler,
     status,
     top,
@@ -30,6 +33,7 @@ from okos.cli import (
     users,
     web,
 )
+from okos.cli.manual import WHERE_TO_BEGIN, epilog_of, panel_of
 from okos.errors import OkosError
 
 # In the order of the help. A group of commands is an app of its own.
@@ -40,20 +44,24 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "demo": demo.demo,
     "status": status.status,
     "doctor": doctor.doctor,
+    "health": health.health,
     "top": top.top,
     "users": users.users,
     "mailbox": mailbox.mailbox,
     "message": mailbox.message,
     "failed": letters.failed,
     "requeue": letters.requeue,
+    "discard": letters.discard,
     "cancel": acting.cancel,
     "pause": acting.pause,
     "resume": acting.resume,
     "limits": limits.limits,
+    "privacy": privacy.privacy,
     "drain": users.drain,
     "audit": users.audit,
     "config": config.config,
     "init": init.init,
+    "acl": acl.acl,
     "gateway": gateway.gateway,
     "scheduler": scheduler.scheduler,
     "web": web.web,
@@ -62,15 +70,16 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
 app = typer.Typer(
     name="okos",
     no_args_is_help=True,
+    epilog=WHERE_TO_BEGIN,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in COMMANDS.items():
     if isinstance(_command, typer.Typer):
-        app.add_typer(_command, name=_name)
+        app.add_typer(_command, name=_name, rich_help_panel=panel_of(_name), epilog=epilog_of(_name))
     else:
-        app.command(_name)(_command)
+        app.command(_name, rich_help_panel=panel_of(_name), epilog=epilog_of(_name))(_command)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from okos.cli.mailbox import JSON  # noqa: TC001 - typer reads it
-from okos.cli.speaking import NO, ask_first, office, print_json, shown
+from okos.cli.speaking import NO, ask_first, office, print_json, require_names, shown
 
 YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 KEY = Annotated[str | None, typer.Argument(help="Whose: local:7; nobody named: everybody's.", show_default=False)]
@@ -21,7 +21,7 @@ _OUTCOMES = {
 
 def cancel(
     message_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which messages.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="Which messages.", show_default=False)
     ] = None,
     *,
     mailbox: Annotated[
@@ -30,12 +30,16 @@ def cancel(
     yes: YES = False,
     as_json: JSON = False,
 ) -> None:
-    """Cancel messages, or all of a user's but what is delayed. They are not answered. Exit 3 if none was left.
+    """Cancel messages, or all of a user's but what is delayed.
+
+    They are not answered. Exit 3 if none was left.
 
     What waits is gone at once; what runs is stopped and ends without an answer.
     """
     if bool(message_ids) == (mailbox is not None):
         raise typer.BadParameter("name messages, or a user by --mailbox")
+    require_names("a message's id", *(message_ids or ()))
+    require_names("--mailbox", mailbox)
     with office() as here:
         if mailbox is not None:
             length = here.broker.mailbox(mailbox, limit=1).length
@@ -56,7 +60,11 @@ def cancel(
 
 
 def pause(key: KEY = None, *, yes: YES = False, as_json: JSON = False) -> None:
-    """Start nothing of a user, or nothing at all, until it is resumed; what runs goes on. Exit 3 if it was paused."""
+    """Start nothing of a user, or nothing at all, until it is resumed.
+
+    What runs goes on, and what comes in waits. Exit 3 if it was paused already.
+    """
+    require_names("the user", key)
     if key is None:
         ask_first("Pause everything, for everybody?", is_sure=yes)
     with office() as here:
@@ -65,7 +73,11 @@ def pause(key: KEY = None, *, yes: YES = False, as_json: JSON = False) -> None:
 
 
 def resume(key: KEY = None, *, as_json: JSON = False) -> None:
-    """Let a user, or everybody, go on. A user who is paused alone stays so. Exit 3 if it was not paused."""
+    """Let a user, or everybody, go on.
+
+    A user who is paused alone stays so until named. Exit 3 if it was not paused.
+    """
+    require_names("the user", key)
     with office() as here:
         changed = here.desk.resume(key)
     _tell(key, "goes on" if changed else "was not paused", changed=changed, as_json=as_json)

@@ -16,9 +16,14 @@ def ask(
     user: Annotated[str, typer.Option(help="Whose message it is: a number or a name. Each has a memory.")] = "1",
     photo: Annotated[Path | None, typer.Option(help="A photo to send, at most 20 MiB.", show_default=False)] = None,
     sticker: Annotated[str | None, typer.Option(help="A sticker to send: its emoji.", show_default=False)] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="A directory to keep the answer's files in.", show_default=False)
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds to wait for the answer.")] = 180,
 ) -> None:
-    """Ask one thing and print the answer, nothing else. Exit 1 if there is none; stderr says why.
+    """Ask one thing and print the answer.
+
+    Prints the answer and nothing else. Exit 1 if there is none; stderr says why.
 
     Uses the Okos that runs here (OKOS_HOME) or at OKOS_REDIS_URL; if there is none, starts a private one for the
     question. A text has at most 65,536 bytes.
@@ -34,7 +39,7 @@ def ask(
         given = _read_text(" ".join(text or []), alone=photo is None and sticker is None)
         question = compose(text=given, photo=photo, sticker=sticker)
         with reached(settings, on_private=_say_private) as found:
-            answer = ask_okos(found, question, user=check_user(user), timeout_ms=round(timeout * 1000))
+            answer = ask_okos(found, question, user=check_user(user), timeout_ms=round(timeout * 1000), directory=save)
         print_text(str(answer))
 
 

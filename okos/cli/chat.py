@@ -1,6 +1,7 @@
 """`okos chat`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +10,13 @@ import typer
 def chat(
     *,
     user: Annotated[str, typer.Option(help="Who talks: a number or a name. Each has a memory.")] = "1",
+    save: Annotated[
+        Path | None, typer.Option(help="A directory to keep the answers' files in.", show_default=False)
+    ] = None,
 ) -> None:
-    """Talk with Okos. Reads lines from a pipe, too: each is a message, and the answers come in their order.
+    """Talk with Okos in this terminal.
+
+    Reads lines from a pipe, too: each is a message, and the answers come in their order.
 
     Uses the Okos that runs here (OKOS_HOME) or at OKOS_REDIS_URL; if there is none, starts a private one. Leave with
     /quit or Ctrl-D. A message has at most 65,536 bytes.
@@ -29,7 +35,8 @@ def chat(
                 from okos.local.keyboard import Keyboard  # noqa: PLC0415
                 from okos.local.talk import Talk  # noqa: PLC0415
 
-                Talk(found, user=user, console=Console(highlight=False), keyboard=Keyboard()).run()
+                console = Console(highlight=False)
+                Talk(found, user=user, console=console, keyboard=Keyboard(), directory=save).run()
             else:
                 from okos.local.relay import Relay  # noqa: PLC0415
 
@@ -38,6 +45,7 @@ def chat(
                     user=user,
                     write=print_text,
                     complain=lambda reason: print_text(f"okos: {reason}", sys.stderr),
+                    directory=save,
                 ).run(sys.stdin.buffer)
 
 

@@ -9,7 +9,10 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look for what is wrong, and say what to do. Exit 1 if something is broken."""
+    """Look for what is wrong, and say what to do.
+
+    It changes nothing. Exit 1 if something is broken; 0 if all is well or there are mere warnings.
+    """
     import json  # noqa: PLC0415 - see okos.cli
 
     from okos.doctor import Grade, examine  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections import namedtuple
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -28,6 +29,9 @@ def ends_cleanly() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # If Ctrl-C met CPython in code that a library made of text (a class of data), it ends by the signal, whatever
+        # is raised here, unless other such code has run to its end since.
+        namedtuple("_", ())  # noqa: PYI024 - not for its sake
         raise SystemExit(_INTERRUPTED) from None
 
 

@@ -11,7 +11,11 @@ def init(
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")] = False,
 ) -> None:
-    """Write out the handlers, actors/, and the configuration, config/okos.toml, to change as you like."""
+    """Write out handlers and settings, to change as you like.
+
+    Writes actors/, the handlers, a few lines each, and config/okos.toml, which has every setting with its default.
+    `okos up` in that directory uses both. Exit 1 if a file is there already and not --force is given.
+    """
     from okos.template import write_template  # noqa: PLC0415 - see okos.cli
 
     for path in write_template(directory, force=force):

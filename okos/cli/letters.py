@@ -1,4 +1,4 @@
-"""`okos failed` and `okos requeue`: dead letters."""
+"""`okos failed`, `okos requeue` and `okos discard`: dead letters."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from okos.cli.acting import YES  # noqa: TC001 - typer reads it
 from okos.cli.mailbox import JSON, TEXTS  # noqa: TC001 - typer reads it
-from okos.cli.speaking import NO, ask_first, moment, office, print_json, print_table, read_since, span
+from okos.cli.speaking import NO, ask_first, moment, office, print_json, print_table, read_since, require_names, span
 
 if TYPE_CHECKING:
-    from okos.mailbox import DeadGroup, DeadLetter
+    from okos.cli.speaking import Office
+    from okos.mailbox import DeadGroup, DeadLetter, Which
 
 MAILBOX = Annotated[str | None, typer.Option(help="Only of this user: local:7.", show_default=False)]
 SINCE = Annotated[str | None, typer.Option(help="Only since: 30m, 2h, 7d, or a time.", show_default=False)]
 ERROR = Annotated[str | None, typer.Option(help="Only with this in the error.", show_default=False)]
 ACTOR = Annotated[str | None, typer.Option(help="Only of this kind: text, photo, …", show_default=False)]
+
+IDS = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Which dead letters.", show_default=False)]
+ALL = Annotated[bool, typer.Option("--all", help="All of them, or all that fit.")]
 
 
 def failed(
@@ -31,7 +36,11 @@ def failed(
     texts: TEXTS = False,
     as_json: JSON = False,
 ) -> None:
-    """Show the messages that were given up, the newest first. Exit 3 if there are none."""
+    """Show the messages that were given up, the newest first.
+
+    Exit 3 if there are none.
+    """
+    _require_filters(mailbox=mailbox, error=error, actor=actor)
     since_ms = read_since(since)
     letters, groups = list["DeadLetter"](), list["DeadGroup"]()
     with office() as here:
@@ -53,36 +62,90 @@ def failed(
 
 
 def requeue(
-    message_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which dead letters.", show_default=False)
-    ] = None,
+    message_ids: IDS = None,
     *,
     mailbox: MAILBOX = None,
     since: SINCE = None,
     error: ERROR = None,
     actor: ACTOR = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, or all that fit.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    everything: ALL = False,
+    yes: YES = False,
     as_json: JSON = False,
 ) -> None:
-    """Give dead letters another life, at the end of their mailboxes; their users are answered after all.
+    """Give dead letters, messages that were given up, another try.
+
+    They go to the end of their mailboxes, and their users are answered after all.
 
     Name them, or say which by --mailbox, --since, --error and --actor, or --all. Exit 3 if there were none.
     """
-    is_filtered = any(value is not None for value in (mailbox, since, error, actor))
-    if bool(message_ids) == (everything or is_filtered):
-        raise typer.BadParameter("name dead letters, or say which by --mailbox, --since, --error, --actor or --all")
-    since_ms = read_since(since)
+    wanted = _wanted(message_ids, mailbox=mailbox, since=since, error=error, actor=actor, everything=everything)
     with office() as here:
         if message_ids:
             count = here.desk.requeue(message_ids)
         else:
-            most = here.broker.stats().dead
-            fitting = here.broker.failed(mailbox=mailbox, error=error, actor=actor, since_ms=since_ms, limit=most)
-            if fitting:
-                ask_first(f"Requeue {_counted(len(fitting))}, of {_users(fitting)}?", is_sure=yes)
-            count = here.desk.requeue_all(mailbox=mailbox, error=error, actor=actor, since_ms=since_ms)
-    print_json({"requeued": count}) if as_json else typer.echo(f"{_counted(count)} requeued")
+            _ask_of(here, "Requeue", wanted, is_sure=yes)
+            count = here.desk.requeue_all(**wanted)
+    _tell(count, "requeued", as_json=as_json)
+
+
+def discard(
+    message_ids: IDS = None,
+    *,
+    mailbox: MAILBOX = None,
+    since: SINCE = None,
+    error: ERROR = None,
+    actor: ACTOR = None,
+    everything: ALL = False,
+    yes: YES = False,
+    as_json: JSON = False,
+) -> None:
+    """Delete dead letters for good: they cannot be requeued then.
+
+    Name them, or say which by --mailbox, --since, --error and --actor, or --all. Exit 3 if there were none.
+    """
+    wanted = _wanted(message_ids, mailbox=mailbox, since=since, error=error, actor=actor, everything=everything)
+    with office() as here:
+        if message_ids:
+            ask_first(f"Delete {_counted(len(message_ids))} for good?", is_sure=yes)
+            count = here.desk.discard(message_ids)
+        else:
+            _ask_of(here, "Delete for good", wanted, is_sure=yes)
+            count = here.desk.discard_all(**wanted)
+    _tell(count, "deleted", as_json=as_json)
+
+
+def _wanted(
+    message_ids: list[str] | None,
+    *,
+    mailbox: str | None,
+    since: str | None,
+    error: str | None,
+    actor: str | None,
+    everything: bool,
+) -> Which:
+    """Say which dead letters are meant, if they are not named; one way of saying so is needed, and only one."""
+    is_filtered = any(value is not None for value in (mailbox, since, error, actor))
+    if bool(message_ids) == (everything or is_filtered):
+        raise typer.BadParameter("name dead letters, or say which by --mailbox, --since, --error, --actor or --all")
+    require_names("a dead letter's id", *(message_ids or ()))
+    _require_filters(mailbox=mailbox, error=error, actor=actor)
+    return {"mailbox": mailbox, "since_ms": read_since(since), "error": error, "actor": actor}
+
+
+def _require_filters(**given: str | None) -> None:
+    """Refuse an empty filter: every error holds it."""
+    for name, value in given.items():
+        require_names(f"--{name}", value)
+
+
+def _ask_of(here: Office, what: str, wanted: Which, *, is_sure: bool) -> None:
+    fitting = here.broker.failed(**wanted, limit=here.broker.stats().dead)
+    if fitting:
+        ask_first(f"{what} {_counted(len(fitting))}, of {_users(fitting)}?", is_sure=is_sure)
+
+
+def _tell(count: int, what: str, *, as_json: bool) -> None:
+    print_json({what: count}) if as_json else typer.echo(f"{_counted(count)} {what}")
     if not count:
         raise typer.Exit(NO)
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from okos.cli.acting import YES  # noqa: TC001 - typer reads it
 from okos.cli.mailbox import JSON  # noqa: TC001 - typer reads it
-from okos.cli.speaking import ask_first, office, print_json, print_table, shown
+from okos.cli.manual import epilog_of
+from okos.cli.speaking import ask_first, office, print_json, print_table, require_names, shown
 from okos.errors import OkosError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class BadLimits(OkosError):
     """What is to be imported is no export of limits; the message says what is wrong."""
 
 
-@limits.command("show")
+@limits.command("show", epilog=epilog_of("limits show"))
 def show(*, as_json: JSON = False) -> None:
     """Show everybody's limits, users' own ones, and who is paused."""
     with office() as here:
@@ -36,32 +38,55 @@ def show(*, as_json: JSON = False) -> None:
         print_json(asdict(seen))
         return
     own = [(key, asdict(one)) for key, one in seen.overrides.items()]
-    rows = [["everybody", *asdict(seen.everybody).values(), "yes" if seen.all_paused else ""]]
-    rows += [[key, *(_or_same(one[name]) for name in _NAMES), _paused(key, seen.paused)] for key, one in own]
+    everybody = asdict(seen.everybody)
+    rows = [["everybody", *(_said(name, everybody[name]) for name in _NAMES), "yes" if seen.all_paused else ""]]
+    rows += [[key, *(_said(name, one[name]) for name in _NAMES), _paused(key, seen.paused)] for key, one in own]
     rows += [[key, "", "", "", "yes"] for key in seen.paused if key not in seen.overrides]
     print_table(["user", "at once", "per second", "burst", "paused"], rows)
 
 
-@limits.command("set")
+@limits.command("set", epilog=epilog_of("limits set"))
 def set_limits(
     key: Annotated[str, typer.Argument(help="Whose: local:7. No options: as everybody's again.", show_default=False)],
     *,
-    max_jobs_per_user: Annotated[int | None, typer.Option(min=1, help="At once.", show_default=False)] = None,
-    jobs_per_second: Annotated[
-        float | None, typer.Option(min=0, help="Starts a second; 0: no limit.", show_default=False)
+    max_jobs_per_user: Annotated[
+        int | None, typer.Option(metavar="1 to 1000", help="So many messages at once.", show_default=False)
     ] = None,
-    burst: Annotated[int | None, typer.Option(min=1, help="So many at a time.", show_default=False)] = None,
+    jobs_per_second: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0.000001 to 1000000",
+            help="So many starts a second, by cost; 0: no limit.",
+            show_default=False,
+        ),
+    ] = None,
+    burst: Annotated[
+        int | None,
+        typer.Option(
+            metavar="1 to 1000000", help="So many may start at a time, before the rate holds.", show_default=False
+        ),
+    ] = None,
+    as_json: JSON = False,
 ) -> None:
-    """Give a user limits of their own, from the next start on; what is not given is as everybody's."""
+    """Give a user limits of their own.
+
+    They hold for what starts from now on; what is not given is as everybody's.
+    """
+    require_names("the user", key)
     with office() as here:
         here.desk.limit(key, max_jobs_per_user=max_jobs_per_user, jobs_per_second=jobs_per_second, burst=burst)
-    is_own = any(value is not None for value in (max_jobs_per_user, jobs_per_second, burst))
+    values = (max_jobs_per_user, jobs_per_second, burst)
+    is_own = any(value is not None for value in values)
+    if as_json:
+        print_json({"mailbox": key, "limits": dict(zip(_NAMES, values, strict=True)) if is_own else None})
+        return
     typer.echo(f"{shown(key)} has {'limits of its own' if is_own else 'limits as everybody'}")
 
 
-@limits.command("export")
-def export() -> None:
-    """Print users' own limits, and who is paused, as JSON that `import` takes."""
+@limits.command("export", epilog=epilog_of("limits export"))
+def export(*, as_json: JSON = False) -> None:
+    """Print users' own limits, and who is paused, as JSON that `import` takes: with --json and without."""
+    del as_json
     with office() as here:
         seen = here.broker.limits(most=_MOST)
     users = {
@@ -71,14 +96,18 @@ def export() -> None:
     typer.echo(json.dumps({"limits": users, "paused": list(seen.paused)}, indent=2, ensure_ascii=False))
 
 
-@limits.command("import")
+@limits.command("import", epilog=epilog_of("limits import"))
 def import_limits(
     file: Annotated[Path, typer.Argument(help="What `export` printed; `-` reads stdin.", show_default=False)],
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Take away what is not in it.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YES = False,
+    as_json: JSON = False,
 ) -> None:
-    """Set users' limits and pauses as they were exported. Nothing is changed if any of it is wrong."""
+    """Set users' limits and pauses as they were exported.
+
+    Nothing is changed if any of it is wrong.
+    """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -98,6 +127,9 @@ def import_limits(
             here.desk.pause(key)
         for key in resumed:
             here.desk.resume(key)
+    if as_json:
+        print_json({"limits": len(users), "paused": len(paused), "taken_away": len(gone), "resumed": len(resumed)})
+        return
     typer.echo(f"{len(users)} users have limits of their own, {len(paused)} are paused")
 
 
@@ -111,6 +143,8 @@ def read_export(text: str) -> tuple[Mapping[str, dict[str, Any]], set[str]]:  # 
         said = json.loads(text)
     except ValueError as error:
         raise BadLimits(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise BadLimits("no export of limits: it is nested too deeply") from error
     users = said.get("limits", {}) if isinstance(said, dict) else None
     paused = said.get("paused", []) if isinstance(said, dict) else None
     if not isinstance(users, dict) or not isinstance(paused, list):
@@ -121,21 +155,22 @@ def read_export(text: str) -> tuple[Mapping[str, dict[str, Any]], set[str]]:  # 
 
 
 def _read_own(key: str, own: object) -> dict[str, Any]:  # Any: as above
+    from okos.mailbox.policy import wrong_limit  # noqa: PLC0415 - see okos.cli
+
     if not isinstance(own, dict):
         raise BadLimits(f"the limits of {shown(key)} are no object")
     for name, value in own.items():
         if name not in _NAMES:
             raise BadLimits(f"{shown(key)}: there is no limit {shown(name)}; there are {', '.join(_NAMES)}")
-        kinds: tuple[type, ...] = (int, float) if name == "jobs_per_second" else (int,)
-        least = 0 if name == "jobs_per_second" else 1
-        is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        if not is_number or not value >= least:
-            raise BadLimits(f"{shown(key)}: {name} must be a number from {least}, not {shown(value)}")
+        if wrong := wrong_limit(name, value):
+            raise BadLimits(f"{shown(key)}: {wrong}, not {shown(value)}")
     return own
 
 
-def _or_same(value: float | None) -> object:
-    return "as everybody" if value is None else value
+def _said(name: str, value: float | None) -> str:
+    if value is None:
+        return "as everybody"
+    return "no limit" if name == "jobs_per_second" and not value else f"{value:.12g}"
 
 
 def _paused(key: str, paused: tuple[str, ...]) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from okos.cli.speaking import NO, moment, office, print_json, print_table, shown, span
+from okos.cli.speaking import NO, moment, office, print_json, print_table, require_names, shown, span
 
 if TYPE_CHECKING:
     from okos.mailbox import MailboxSeen, MessageDetail
+    from okos.operate.story import Story
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 TEXTS = Annotated[bool, typer.Option("--texts", help="Show what users wrote, too.")]
@@ -23,6 +24,7 @@ _PLACES = {
     "full": "its message runs; the next one waits for its end",
     "paused": "paused by an operator: okos resume lets it go on",
 }
+_ALL_PAUSED = "everything is paused, okos resume lets it go on"
 
 
 def mailbox(
@@ -32,16 +34,21 @@ def mailbox(
     texts: TEXTS = False,
     as_json: JSON = False,
 ) -> None:
-    """Show a user's mailbox: what runs, what waits, and why. Exit 3 if it is empty."""
+    """Show a user's mailbox: what runs, what waits, and why.
+
+    Exit 3 if it is empty.
+    """
+    require_names("the user", key)
     with office() as here:
         seen = here.broker.mailbox(key, limit=limit)
+        all_paused = here.broker.limits(most=0).all_paused
         contents = {}
         if texts:
             contents = {one.id: _content(here.broker.message(one.id)) for one in seen.messages}
     if as_json:
-        print_json(asdict(seen) | ({"contents": contents} if texts else {}))
+        print_json(asdict(seen) | {"all_paused": all_paused} | ({"contents": contents} if texts else {}))
     else:
-        _print_mailbox(seen, contents)
+        _print_mailbox(seen, contents, all_paused=all_paused)
     if not seen.length:
         raise typer.Exit(NO)
 
@@ -52,18 +59,27 @@ def message(
     texts: TEXTS = False,
     as_json: JSON = False,
 ) -> None:
-    """Show one message and what has become of it, attempt by attempt. Exit 3 if nothing is known of it."""
+    """Show one message and what has become of it, attempt by attempt, and of its answer.
+
+    Exit 3 if it is not known.
+    """
+    from okos.operate.story import read_story  # noqa: PLC0415 - see okos.cli
+
+    require_names("the message's id", message_id)
     with office() as here:
-        detail = here.broker.message(message_id)
-    if detail is None:
+        story = read_story(here.broker, message_id)
+    if story is None:
+        if as_json:
+            print_json(None)
         typer.echo(f"nothing is known of a message {shown(message_id)}", err=True)
         raise typer.Exit(NO)
+    detail = story.detail
     if as_json:
         fields = {name: getattr(detail, name) for name in detail.__slots__ if name not in {"message", "events"}}
         content = {"message": _content(detail, texts=texts)} if detail.message else {}
-        print_json(fields | {"events": [asdict(event) for event in detail.events]} | content)
+        print_json(fields | {"events": [asdict(step) for step in story.steps]} | content)
     else:
-        _print_message(detail, texts=texts)
+        _print_message(story, texts=texts)
 
 
 def _content(detail: MessageDetail | None, *, texts: bool = True) -> dict[str, Any] | None:  # Any: JSON
@@ -74,9 +90,12 @@ def _content(detail: MessageDetail | None, *, texts: bool = True) -> dict[str, A
     return describe_message(detail.message, texts=texts)
 
 
-def _print_mailbox(seen: MailboxSeen, contents: dict[str, dict[str, Any] | None]) -> None:  # Any: JSON
+def _print_mailbox(seen: MailboxSeen, contents: dict[str, Any], *, all_paused: bool) -> None:  # Any: JSON
     due = "" if seen.due_in_ms is None else f", for another {span(seen.due_in_ms)}"
-    typer.echo(f"{shown(seen.key)}: {seen.place} ({_PLACES[seen.place]}{due})")
+    why = f"waits: {_ALL_PAUSED}" if all_paused and seen.place == "ready" else _PLACES[seen.place] + due
+    typer.echo(f"{shown(seen.key)}: {seen.place} ({why})")
+    if all_paused and seen.place != "ready":
+        typer.echo(f"and {_ALL_PAUSED}")
     rate = f"{seen.jobs_per_second:g}/s, burst {seen.burst}" if seen.jobs_per_second else "no rate limit"
     typer.echo(f"limits: {seen.max_jobs_per_user} at once, {rate}")
     if not seen.length:
@@ -92,7 +111,8 @@ def _print_mailbox(seen: MailboxSeen, contents: dict[str, dict[str, Any] | None]
         typer.echo(f"{message_id}: {shown(content and content['args'])}")
 
 
-def _print_message(detail: MessageDetail, *, texts: bool) -> None:
+def _print_message(story: Story, *, texts: bool) -> None:
+    detail = story.detail
     typer.echo(f"{shown(detail.id)}: {detail.state}")
     known = {
         "mailbox": detail.mailbox,
@@ -102,7 +122,7 @@ def _print_message(detail: MessageDetail, *, texts: bool) -> None:
         "attempts": f"{detail.attempts} ({detail.retries} retries, {detail.stalls} stalls)"
         if detail.attempts
         else None,
-        "requeued": f"{detail.requeued} times" if detail.requeued else None,
+        "requeued": "once" if detail.requeued == 1 else f"{detail.requeued} times" if detail.requeued else None,
         "due": moment(detail.due_at_ms) if detail.due_at_ms else None,
         "expires": moment(detail.expires_at_ms) if detail.expires_at_ms else None,
         "worker": detail.worker,
@@ -112,8 +132,9 @@ def _print_message(detail: MessageDetail, *, texts: bool) -> None:
     for name, value in known.items():
         if value:
             typer.echo(f"{name:10} {shown(value)}")
-    for event in detail.events:
-        typer.echo(f"{moment(event.at_ms)}  {event.what}{': ' if event.error else ''}{shown(event.error)}")
+    for step in story.steps:
+        when = moment(step.at_ms) if step.at_ms else f"{'':19}"
+        typer.echo(f"{when}  {step.what}{': ' if step.error else ''}{shown(step.error)}")
     if detail.trace:
         from okos.local.visible import visible  # noqa: PLC0415 - see okos.cli
 

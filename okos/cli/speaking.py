@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from okos.errors import OkosError
+from okos.operate.text import LATEST_MS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -27,6 +30,24 @@ NO = 3
 
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LONGEST_CELL = 100
+
+
+class NothingNamed(OkosError):
+    """An empty text is where something should be named: most often a variable of the shell that is not set."""
+
+
+def require_names(what: str, *values: str | None) -> None:
+    """Refuse an empty text, before it is taken for a user without a name, or for all of them.
+
+    Args:
+        what: What these are, as the command calls them.
+        values: What was given; None was not.
+
+    Raises:
+        NothingNamed: One of them is empty.
+    """
+    if "" in values:
+        raise NothingNamed(f"{what} is empty, so it names nothing; nothing was done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +78,7 @@ def office() -> Iterator[Office]:
         settings = load_settings()
         broker = build_broker(settings)
         try:
+            broker.require_schema()
             yield Office(broker=broker, desk=Desk(broker, f"{user}@{socket.gethostname()}"), settings=settings)
         finally:
             broker.close()
@@ -80,7 +102,8 @@ def shown(value: object) -> str:
     """Show a value on one line that steers no terminal."""
     from okos.local.visible import visible  # noqa: PLC0415 - see okos.cli
 
-    text = " ".join(visible(str(value)).split())
+    # what is no text (an argument may be any bytes) has no place in the output's encoding
+    text = " ".join(visible(str(value).encode("utf-8", "backslashreplace").decode()).split())
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
@@ -99,7 +122,7 @@ def span(duration_ms: float | None) -> str:
 
 def moment(instant_ms: int | None) -> str:
     """Show an instant, in the time of this machine."""
-    if instant_ms is None:
+    if instant_ms is None or not 0 <= instant_ms <= LATEST_MS:
         return "-"
     return datetime.fromtimestamp(instant_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 

@@ -11,7 +11,10 @@ def status(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what runs and how much waits. Exit 0 if a worker is alive, else 3."""
+    """Show what runs and how much waits.
+
+    Exit 0 if a worker is alive, else 3.
+    """
     import json  # noqa: PLC0415 - see okos.cli
 
     from okos.settings import load_settings  # noqa: PLC0415

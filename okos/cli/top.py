@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import select
-import shutil
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,13 +12,11 @@ from okos.cli.mailbox import JSON  # noqa: TC001 - typer reads it
 from okos.cli.speaking import office, print_json, shown, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from okos.mailbox import Histogram, Point
     from okos.operate.overview import Overview
 
-_HOME, _END_OF_LINE, _REST = "\x1b[H", "\x1b[K", "\x1b[J"
-_BEGIN, _END = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.-=+*#@"
 _WORKERS_SHOWN = 10
@@ -34,17 +28,31 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Look once and leave.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Show how Okos does, again and again; q leaves. Without a terminal that can move its cursor, line after line."""
-    from okos.operate.overview import read_overview  # noqa: PLC0415 - see okos.cli
+    """Show how Okos does, live; q leaves.
 
-    with office() as here, _screen(moves=not once and not as_json and can_move()) as screen:
+    Without a terminal that can move its cursor it writes line after line.
+
+    A store that goes away is told of, and asked again. NO_COLOR leaves the colours out.
+    """
+    from okos.cli.screen import a_screen, can_move  # noqa: PLC0415 - see okos.cli
+    from okos.mailbox import StoreUnavailable  # noqa: PLC0415
+    from okos.operate.overview import read_overview  # noqa: PLC0415
+
+    lines: list[str] = []
+    with office() as here, a_screen(moves=not once and not as_json and can_move()) as screen:
         while True:
-            overview = read_overview(here.broker, here.settings)
-            if as_json:
-                print_json(overview.as_dict())
-            else:
-                screen.show(describe(overview, here.broker.history("hour"), bars=_bars()))
-            sys.stdout.flush()
+            try:
+                overview = read_overview(here.broker, here.settings)
+                if as_json:
+                    print_json(overview.as_dict())
+                    sys.stdout.flush()
+                else:
+                    lines = describe(overview, here.broker.history("hour"), bars=_bars())
+                    screen.show(lines, mood=_verdict(overview)[0])
+            except StoreUnavailable as error:
+                if not screen.moves:
+                    raise
+                screen.show([f"The store does not answer: {shown(error)}", *lines[1:]], mood="bad")
             if once or screen.wait(every):
                 return
 
@@ -56,9 +64,10 @@ def describe(overview: Overview, points: Sequence[Point], *, bars: str) -> list[
     memory = "?" if overview.server is None else f"{overview.server.used_memory_bytes / 1e6:.1f} MB"
     cpu = points[-1].cpu_percent if points else None
     lines = [
-        f"{_verdict(overview)}   {time.strftime('%H:%M:%S')}",
+        f"{_verdict(overview)[1]}   {time.strftime('%H:%M:%S')}",
         "",
-        f"waiting   {stats.waiting:8}   oldest {span(gauges.oldest_wait_ms)}, users limited {stats.timed}",
+        f"waiting   {stats.waiting:8}   oldest {span(gauges.oldest_wait_ms)}",
+        f"limited   {stats.timed:8}   users; {stats.delayed} delayed, {gauges.paused_mailboxes} paused",
         f"running   {stats.running:8}   of {slots} slots, {in_use} in hand",
         f"done      {stats.done:8}   {recent.done_per_second:.1f}/s over the last minutes",
         f"dead      {stats.dead:8}   given up {stats.died}, retried {stats.retried}, stalled {stats.stalled} in all",
@@ -73,7 +82,9 @@ def describe(overview: Overview, points: Sequence[Point], *, bars: str) -> list[
     if overview.gateway is not None:
         where = overview.gateway.holder or "none"
         state = "online" if overview.gateway.online else "not connected"
-        lines.append(f"gateway   {shown(where)}, {state}")
+        held = overview.gateway.state.get("held_chats")
+        flood = f", {held} chats held for {span(overview.gateway.state.get('held_ms'))} at most" if held else ""
+        lines.append(f"gateway   {shown(where)}, {state}{flood}")
     tokens = ", ".join(f"{count} {name.removesuffix('_tokens')}" for name, count in overview.measures.totals.items())
     if tokens:
         lines.append(f"tokens    {tokens}")
@@ -86,71 +97,17 @@ def describe(overview: Overview, points: Sequence[Point], *, bars: str) -> list[
     return lines
 
 
-def can_move() -> bool:
-    """Say whether the cursor of this terminal can be moved."""
-    from rich.console import Console  # noqa: PLC0415 - see okos.cli
-
-    console = Console()
-    return console.is_terminal and not console.is_dumb_terminal
-
-
-class _Screen:
-    """Shows lines, over the last ones if the cursor can be moved; hears the key that leaves."""
-
-    def __init__(self, *, moves: bool) -> None:
-        self._moves = moves
-
-    def show(self, lines: Sequence[str]) -> None:
-        """Show them."""
-        if not self._moves:
-            sys.stdout.write("\n".join([*lines, "", ""]))
-            return
-        width, height = shutil.get_terminal_size()
-        fitting = [line[: width - 1] for line in lines[: height - 1]]
-        sys.stdout.write(_HOME + "".join(f"{line}{_END_OF_LINE}\r\n" for line in fitting) + _REST)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait; says whether somebody wants to leave."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if not sys.stdin.isatty():
-                time.sleep(left)
-            elif select.select([sys.stdin], [], [], left)[0]:
-                key = os.read(sys.stdin.fileno(), 1)
-                if key in {b"q", b"Q", b""}:
-                    return True
-        return False
-
-
-@contextmanager
-def _screen(*, moves: bool) -> Iterator[_Screen]:
-    """Have the terminal to oneself, keys coming one by one; it is as it was afterwards, whatever happens."""
-    if not moves or not sys.stdin.isatty():
-        yield _Screen(moves=moves)
-        return
-    import termios  # noqa: PLC0415 - there is a terminal
-    import tty  # noqa: PLC0415
-
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    sys.stdout.write(_BEGIN)
-    try:
-        yield _Screen(moves=True)
-    finally:
-        sys.stdout.write(_END)
-        sys.stdout.flush()
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
-def _verdict(overview: Overview) -> str:
+def _verdict(overview: Overview) -> tuple[str, str]:
+    """Say how it stands, in a word and in a sentence."""
     gauges = overview.gauges
     if not gauges.workers:
-        return "No worker is alive: nothing is handled."
+        return "bad", "No worker is alive: nothing is handled."
     if gauges.paused:
-        return "Everything is paused."
+        return "doubtful", "Everything is paused."
     if overview.gateway is not None and not overview.gateway.online:
-        return "The gateway is not connected to Telegram."
-    return f"{len(gauges.workers)} workers are alive."
+        return "bad", "The gateway is not connected to Telegram."
+    alive = len(gauges.workers)
+    return "good", "1 worker is alive." if alive == 1 else f"{alive} workers are alive."
 
 
 def _quantiles(histogram: Histogram) -> str:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from okos.errors import OkosError
 from okos.local.channel import Delivered, LocalChannel, Seen
+from okos.local.received import in_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from okos.local.question import Question
     from okos.settings import Settings
 
@@ -29,8 +32,15 @@ class Answer:
         return "\n\n".join(self.texts)
 
 
-def ask(settings: Settings, question: Question, *, user: str, timeout_ms: int) -> Answer:
+def ask(settings: Settings, question: Question, *, user: str, timeout_ms: int, directory: Path | None = None) -> Answer:
     """Send a question to a running Okos and wait for its answer.
+
+    Args:
+        settings: Those of the running Okos.
+        question: What is asked.
+        user: By whom.
+        timeout_ms: How long to wait.
+        directory: Where files of the answer are kept; None keeps none.
 
     Raises:
         NoAnswer: It did not come in time, the message was given up on, or the answer is empty.
@@ -56,8 +66,9 @@ def ask(settings: Settings, question: Question, *, user: str, timeout_ms: int) -
                 continue
             if reply.failed:
                 raise NoAnswer(reply.text)
-            if reply.text.strip():
-                texts.append(reply.text)
+            text = in_lines(reply, take=channel.take_file, directory=directory)
+            if text.strip():
+                texts.append(text)
             if reply.last:
                 break
     if not texts:

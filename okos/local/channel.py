@@ -23,7 +23,8 @@ from dramatiq.middleware import CurrentMessage
 from okos.envelope import Attachment, Envelope, Reply
 from okos.intake import kinds_handled, publish
 from okos.mailbox import MailboxBroker, MailboxFull, StoreUnavailable
-from okos.middleware import Shutdown
+from okos.middleware import History, Shutdown
+from okos.middleware.telemetry import trace
 from okos.outbox import DELIVER
 
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ class LocalChannel:
             settings.redis_url,
             namespace=settings.namespace,
             lease_ms=settings.lease_ms,
-            middleware=[CurrentMessage(), Shutdown(grace_ms=_GRACE_MS)],
+            middleware=[CurrentMessage(), Shutdown(grace_ms=_GRACE_MS), _history(settings)],
             client=True,
         )
+        trace(self.broker, settings)
         self._settings = settings
         self._on_reply = on_reply
         self._on_glimpse = on_glimpse
@@ -170,6 +172,18 @@ class LocalChannel:
             else:
                 return
 
+    def take_file(self, file: Attachment) -> bytes | None:
+        """Take the bytes of a file that was replied out of the store; None if they are gone.
+
+        Who does not take them leaves them there: they end an hour after they were written.
+
+        Raises:
+            StoreUnavailable: The server did not answer.
+        """
+        content = self.broker.read(file.name)
+        self.broker.delete(file.name)
+        return content
+
     def _send_once(self, envelope: Envelope, question: Question) -> None:
         if self._handled is None:
             self._handled = kinds_handled(self.broker.workers(), self._settings)
@@ -206,6 +220,17 @@ class LocalChannel:
                             self._on_glimpse(glimpse)
             except StoreUnavailable:
                 self._closed.wait(_PAUSE_S)
+
+
+def _history(settings: Settings) -> History:
+    """Keep replies that were handed over as all that is done is kept: a message's timeline tells of them."""
+    done, dead = settings.remove_on_complete, settings.remove_on_fail
+    return History(
+        done_count=done.count,
+        done_age_ms=done.age_s * 1000,
+        dead_count=dead.count,
+        dead_age_ms=dead.age_s * 1000,
+    )
 
 
 def read_glimpse(payload: bytes) -> Glimpse | None:

@@ -31,6 +31,16 @@ _NEVER_IN_EMOJI = frozenset({"Cc", "Cs", "Ll", "Lu", "Lo"})
 
 MOST_USER_CHARS = 64
 
+_MOST_NAME_CHARS = 255
+
+#: How the pictures begin that a page may send; what is in them is for the worker to see.
+_PICTURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+
 
 class Unusable(OkosError):
     """What was given cannot be asked; the message says why and what to do. Nothing was sent."""
@@ -133,6 +143,28 @@ def check_user(user: str) -> str:
     if not user or len(user) > MOST_USER_CHARS or not all(char.isalnum() or char in "_.-" for char in user):
         raise Unusable(f"a user is a number or a name of at most {MOST_USER_CHARS} letters, digits, '_', '.' and '-'")
     return user
+
+
+def check_photo(content: bytes, *, file_name: str) -> Photo:
+    """Make a photo of bytes that came without a file, by what they begin with and not by what they are called.
+
+    Raises:
+        Unusable: They are too many, or no picture.
+    """
+    if len(content) > MOST_PHOTO_BYTES:
+        raise Unusable(f"the photo has more than {MOST_PHOTO_BYTES:,} bytes, the most: send a smaller one")
+    mime = picture_type(content)
+    if mime is None:
+        raise Unusable("that is no picture: send a JPEG, a PNG, a WebP or a GIF")
+    name = "".join(char for char in file_name.replace("\\", "/").rpartition("/")[2] if char.isprintable())
+    return Photo(content=content, file_name=name[-_MOST_NAME_CHARS:] or "photo", mime=mime)
+
+
+def picture_type(content: bytes) -> str | None:
+    """Tell what kind of picture these bytes begin like; None: of none that a page sends."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next((mime for begins, mime in _PICTURES if content.startswith(begins)), None)
 
 
 def read_photo(path: Path) -> Photo:

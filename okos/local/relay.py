@@ -12,10 +12,12 @@ from okos.errors import OkosError
 from okos.local.channel import PATIENCE_MS, Delivered, LocalChannel, Seen
 from okos.local.pending import Pending
 from okos.local.question import MOST_TEXT_BYTES, Question, Unusable, decode_text
+from okos.local.received import in_lines
 from okos.mailbox import MailboxFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from okos.settings import Settings
 
@@ -41,14 +43,22 @@ class Relay:
         user: Whose messages they are.
         write: Takes an answer, on another thread.
         complain: Takes the reason why a line has no answer, on any thread.
+        directory: Where files of answers are kept; None keeps none.
     """
 
     def __init__(
-        self, settings: Settings, *, user: str, write: Callable[[str], None], complain: Callable[[str], None]
+        self,
+        settings: Settings,
+        *,
+        user: str,
+        write: Callable[[str], None],
+        complain: Callable[[str], None],
+        directory: Path | None = None,
     ) -> None:
         self._user = user
         self._write = write
         self._complain = complain
+        self._directory = directory
         self._pending = Pending()
         self._seen = Seen()
         self._unanswered = 0
@@ -109,8 +119,10 @@ class Relay:
                 if reply.failed:
                     self._unanswered += 1
                     self._complain(reply.text)
-                elif reply.text.strip():
-                    self._write(reply.text)
+                else:
+                    text = in_lines(reply, take=self._channel.take_file, directory=self._directory)
+                    if text.strip():
+                        self._write(text)
         except OSError as error:  # nobody reads what we write
             self._pending.fail(error)
             return

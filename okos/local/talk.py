@@ -13,11 +13,14 @@ from rich.text import Text
 from okos.local.channel import Delivered, Glimpse, LocalChannel, Seen
 from okos.local.pending import Pending
 from okos.local.question import Question, Unusable, check_text
+from okos.local.received import in_lines
 from okos.local.relay import QUIT
 from okos.local.visible import visible
 from okos.mailbox import MailboxFull, StoreUnavailable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
     from okos.local.keyboard import Keyboard
@@ -58,12 +61,22 @@ class Talk:
         user: Who talks.
         console: The terminal's screen.
         keyboard: The terminal's keyboard.
+        directory: Where files of answers are kept; None keeps none.
     """
 
-    def __init__(self, settings: Settings, *, user: str, console: Console, keyboard: Keyboard) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        user: str,
+        console: Console,
+        keyboard: Keyboard,
+        directory: Path | None = None,
+    ) -> None:
         self._user = user
         self._console = console
         self._keyboard = keyboard
+        self._directory = directory
         self._arrived: SimpleQueue[Delivered] = SimpleQueue()
         self._seen = Seen()
         self._pending = Pending()
@@ -129,10 +142,12 @@ class Talk:
             reply = delivered.reply
             if reply.last:
                 self._pending.remove(reply.envelope_id)
-            if self._seen.is_new(delivered) and reply.text.strip():
-                answer = Text.assemble((ANSWER, "cyan"), (visible(reply.text), "red" if reply.failed else ""))
-                live.refresh()  # its draft goes before it comes
-                self._console.print(answer, soft_wrap=True)
+            if self._seen.is_new(delivered):
+                text = in_lines(reply, take=self._channel.take_file, directory=self._directory)
+                if text.strip():
+                    answer = Text.assemble((ANSWER, "cyan"), (visible(text), "red" if reply.failed else ""))
+                    live.refresh()  # its draft goes before it comes
+                    self._console.print(answer, soft_wrap=True)
             shown = True
 
     def _growing(self, spinner: Spinner, typed: str) -> RenderableType:

@@ -36,12 +36,21 @@ The state machine. Each transition is one script (`lua/`), bounded, and all or n
 
 from okos.mailbox.broker import MailboxBroker
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Postpone, Release, Retry
-from okos.mailbox.delivery import Delivery, current_run
+from okos.mailbox.delivery import Delivery, current_run, describe_run
 from okos.mailbox.effect import Run
-from okos.mailbox.errors import BadMessage, LeaseLost, MailboxFull, RunOver, StoreTooOld, StoreUnavailable
+from okos.mailbox.errors import (
+    BadMessage,
+    LeaseLost,
+    MailboxFull,
+    RunOver,
+    RunsCode,
+    StoreTooOld,
+    StoreUnavailable,
+    WrongSchema,
+)
 from okos.mailbox.fitness import Finding, Severity
 from okos.mailbox.history import WINDOWS, Point, Window
-from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen
+from okos.mailbox.look import DeadLetter, MailboxSeen, MessageSeen, Which
 from okos.mailbox.measures import BOUNDS_MS, ActorMeasures, Histogram, Measures
 from okos.mailbox.policy import (
     HistoryPolicy,
@@ -54,6 +63,7 @@ from okos.mailbox.policy import (
 )
 from okos.mailbox.seen import (
     AuditEntry,
+    AuditLog,
     Backlog,
     DeadGroup,
     DelayedSeen,
@@ -73,6 +83,7 @@ __all__ = [
     "Ack",
     "ActorMeasures",
     "AuditEntry",
+    "AuditLog",
     "Backlog",
     "BadMessage",
     "Dead",
@@ -105,6 +116,7 @@ __all__ = [
     "Run",
     "RunOver",
     "RunningSeen",
+    "RunsCode",
     "ServerSeen",
     "Severity",
     "ShutdownPolicy",
@@ -113,9 +125,12 @@ __all__ = [
     "StoreUnavailable",
     "TimePolicy",
     "UserSeen",
+    "Which",
     "Window",
     "WindowPolicy",
     "WorkerSeen",
+    "WrongSchema",
     "backoff_ms",
     "current_run",
+    "describe_run",
 ]

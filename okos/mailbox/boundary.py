@@ -30,7 +30,7 @@ class GivenBack(SkipMessage):
 
 
 class Lifecycle(Middleware):
-    """Boots and stops the engine with Dramatiq's worker."""
+    """Boots and stops the engine with Dramatiq's worker, and sees each message first."""
 
     def __init__(self, owner: MailboxBroker) -> None:
         self._owner = owner
@@ -39,6 +39,13 @@ class Lifecycle(Middleware):
         """Learn how many threads there are, before the first consumer comes."""
         del broker
         self._owner.boot(worker)
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Note who has the message, before anybody's hook can keep it; no hook runs for what was given back."""
+        if isinstance(message, Delivery):
+            message.time_limit_ms = self._owner.time_limit_ms(broker, message)
+            if not message.take():
+                raise GivenBack(f"message {message.message_id} is not this process's any more")
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Stop claiming at once, let running handlers end within the grace, give back the rest."""
@@ -66,9 +73,11 @@ class RunBoundary(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Open the run just before the actor starts."""
         if isinstance(message, Delivery):
-            message.time_limit_ms = self._owner.time_limit_ms(broker, message)
+            message.time_limit_ms = self._owner.time_limit_ms(broker, message)  # a hook may have changed it
             enter(message)
             if not message.begin():
+                # if nobody has decided yet; also ends one that was cancelled
+                message.decision = message.decision or Release(started=False)
                 raise GivenBack(f"message {message.message_id} is not this process's any more")
 
     def after_process_message(

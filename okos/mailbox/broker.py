@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,11 @@ from dramatiq.middleware import (
 )
 
 from okos.mailbox.boundary import Lifecycle, RunBoundary
-from okos.mailbox.consumer import MailboxConsumer
+from okos.mailbox.consumer import MailboxConsumer, refuse
 from okos.mailbox.delivery import current_delivery, current_run
 from okos.mailbox.engine import Engine
 from okos.mailbox.errors import MailboxFull, RunOver, StoreUnavailable
-from okos.mailbox.fitness import Severity, require_version
+from okos.mailbox.fitness import Severity, require_usable
 from okos.mailbox.image import Seat, find_seat
 from okos.mailbox.operations import Operations
 from okos.mailbox.options import EngineOptions
@@ -44,12 +45,13 @@ from okos.mailbox.policy import (
 )
 from okos.mailbox.preview import Previews, PreviewSender
 from okos.mailbox.publishing import Publishing
+from okos.mailbox.reading import refuse_pickle
 from okos.mailbox.shelf import Shelf
 from okos.mailbox.store import Store
 from okos.mailbox.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import dramatiq
     from dramatiq import Worker
@@ -77,8 +79,9 @@ class MailboxBroker(Operations, Publishing):
     `cost` (of the rate limit, default 1), `priority` (below 0 high, above 0 low), `delay` (joins its mailbox when due),
     `hold` (ms; takes its place now, starts later), `dedup_id`, `max_backlog` with `on_full` ('reject', 'drop_oldest' or
     'coalesce': the handler finds what was merged in its message's option `merged`), `latest_wins` (cancels what its
-    mailbox holds), `expires` (ms), `on_dead` (a message), `housekeeping` (asked first, heeds neither a pause of all nor
-    a rate, and is not counted; in mailboxes of its own).
+    mailbox holds), `expires` (ms), `strict` (runs alone in its mailbox, whatever `max_jobs_per_user` is),
+    `max_stalls` (instead of the workers'), `on_dead` (a message), `housekeeping` (asked first, heeds neither a pause of
+    all nor a rate, and is not counted; in mailboxes of its own).
 
     Args:
         url: The Redis or Valkey server (7.0 or newer): `redis://`, `rediss://` or `unix://`.
@@ -132,6 +135,8 @@ class MailboxBroker(Operations, Publishing):
             "expires",
             "dedup_ttl",
             "housekeeping",
+            "strict",
+            "max_stalls",
         }
         self._boundary = RunBoundary(self)
         self.middleware = [Lifecycle(self), self._boundary]
@@ -183,12 +188,13 @@ class MailboxBroker(Operations, Publishing):
             raise RunOver(f"message {delivery.claimed.id} was given up while its handler ran; what it sends is dropped")
         run = current_run()
         if run is not None:
-            message = message.copy(message_id=run.next_id())
-        self.emit_before("enqueue", message, delay)
-        publication = self.publication(message, delay=delay)
-        if run is not None:
-            run.publish(publication)
+            with self._failing_if_over():
+                message = message.copy(message_id=run.next_id())
+                self.emit_before("enqueue", message, delay)
+                run.publish(self.publication(message, delay=delay))
         else:
+            self.emit_before("enqueue", message, delay)
+            publication = self.publication(message, delay=delay)
             outcome, _ = self.store.publish(publication)
             if outcome == "full":
                 raise MailboxFull(
@@ -197,6 +203,23 @@ class MailboxBroker(Operations, Publishing):
                 )
         self.emit_after("enqueue", message, delay)
         return message
+
+    def get_actor(self, actor_name: str) -> dramatiq.Actor[Any, Any]:
+        """Look up an actor; raises ActorNotFound."""
+        with self._failing_if_over():
+            return super().get_actor(actor_name)
+
+    @contextmanager
+    def _failing_if_over(self) -> Iterator[None]:
+        """Fail the attempt, too, if this is refused to a middleware after the handler: Dramatiq logs it and goes on."""
+        try:
+            yield
+        except Exception as error:
+            delivery = current_delivery()
+            if delivery is not None and delivery.is_over_here():
+                actor = self.actors.get(delivery.actor_name)
+                refuse(delivery, error, self.options_now().retry, {} if actor is None else actor.options)
+            raise
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> Consumer:
         """Get the iterator over a queue's messages in this OS process."""
@@ -296,6 +319,11 @@ class MailboxBroker(Operations, Publishing):
         limit = message.options.get("time_limit") or (actor and actor.options.get("time_limit"))
         return float(limit or self.options_now().time.time_limit_ms)
 
+    @property
+    def process_id(self) -> str | None:
+        """Name this OS process as records and heartbeats do; None while it consumes nothing."""
+        return None if self._engine is None else self._engine.id
+
     def options_now(self) -> EngineOptions:
         """Return the options of the running engine, or what they would be."""
         return self.options() if self._engine is None else self._engine.options
@@ -305,7 +333,10 @@ class MailboxBroker(Operations, Publishing):
 
         Raises:
             StoreTooOld: The server cannot run the scripts.
+            RunsCode: What travels would be unpickled.
+            WrongSchema: What it holds was stored in another form.
         """
+        refuse_pickle()
         self._look_at_server()
         with self._engine_lock:
             self._engine = self._new_engine(threads=worker.worker_threads, worker=worker, seat=find_seat())
@@ -319,7 +350,7 @@ class MailboxBroker(Operations, Publishing):
             return
         for finding in findings:
             log.log(_LEVELS[finding.severity], "the server: %s", finding.text)
-        require_version(findings)
+        require_usable(findings)
 
     def drain(self) -> None:
         """Stop claiming and let what runs end; threads that do not come back are left behind."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dramatiq.middleware import Interrupt
 
 from okos.mailbox.errors import StoreUnavailable
+from okos.mailbox.reading import kept
 from okos.mailbox.store import translated
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Cancels(threading.Thread):
     def _interrupt(self, delivery: Delivery) -> None:
         delivery.cancelled = True
         if delivery.interrupt(Cancelled):
-            log.info("message %s (mailbox %s) is cancelled", delivery.claimed.id, delivery.claimed.mailbox)
+            claimed = delivery.claimed
+            log.info("message %s (mailbox %s) is cancelled", claimed.id, claimed.mailbox, extra=delivery.named())
 
     def run(self) -> None:
         """Serve until the engine is closed."""
@@ -80,7 +82,7 @@ class Cancels(threading.Thread):
                     while not engine.closed.is_set():
                         message = pubsub.get_message(timeout=QUIET_S)
                         if message is not None:
-                            self.cancel(message["data"].decode())
+                            self.cancel(kept(message["data"]))
             except StoreUnavailable:
                 engine.closed.wait(PAUSE_S)
             except Exception:

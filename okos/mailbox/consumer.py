@@ -17,6 +17,7 @@ from dramatiq.errors import ActorNotFound
 
 from okos.mailbox.decision import Ack, Dead, Decision, Release, Retry
 from okos.mailbox.delivery import Delivery, enter
+from okos.mailbox.errors import BadMessage
 from okos.mailbox.policy import RetryPolicy, backoff_ms
 
 if TYPE_CHECKING:
@@ -40,22 +41,40 @@ def decide(delivery: Delivery, policy: RetryPolicy) -> Decision:
     exception = delivery.exception
     if exception is not None and (not delivery.failed or isinstance(exception, ActorNotFound)):
         # An unknown actor is met while old and new workers run side by side: another worker may know it.
-        error, trace = describe_error(exception)
-        retries = delivery.claimed.retries
-        wanted = _with_options(policy, delivery.options)
-        if wanted.max_retries is None or retries < wanted.max_retries:
-            delay_ms = backoff_ms(
-                retries,
-                min_backoff=wanted.min_backoff,
-                max_backoff=wanted.max_backoff,
-                spread=random.random(),
-            )
-            return Retry(delay_ms, error, trace)
-        return Dead(error, trace)
+        return judge(exception, _with_options(policy, delivery.options), delivery.claimed.retries)
     if delivery.failed:
         error, trace = ("rejected", "") if exception is None else describe_error(exception)
         return Dead(error, trace)
     return Ack()
+
+
+def judge(exception: BaseException, policy: RetryPolicy, retries: int) -> Decision:
+    """Decide about a failed attempt by numbers alone."""
+    error, trace = describe_error(exception)
+    if policy.max_retries is None or retries < policy.max_retries:
+        delay_ms = backoff_ms(
+            retries,
+            min_backoff=policy.min_backoff,
+            max_backoff=policy.max_backoff,
+            spread=random.random(),
+        )
+        return Retry(delay_ms, error, trace)
+    return Dead(error, trace)
+
+
+def refuse(delivery: Delivery, error: Exception, policy: RetryPolicy, actor_options: Mapping[str, object]) -> None:
+    """Fail an attempt whose follow-up was refused after its handler had ended: nobody is left who could be told.
+
+    By the numbers of the message, its actor or the policy. What breaks a limit would break it again: a dead letter.
+    """
+    if delivery.exception is not None or delivery.failed or not isinstance(delivery.decision, Ack | None):
+        return  # it has not succeeded anyway
+    delivery.refused = error
+    if isinstance(error, BadMessage):
+        delivery.decision = Dead(*describe_error(error))
+    else:
+        wanted = _with_options(policy, {**actor_options, **delivery.options})
+        delivery.decision = judge(error, wanted, delivery.claimed.retries)
 
 
 def _with_options(policy: RetryPolicy, options: Mapping[str, object]) -> RetryPolicy:

@@ -12,6 +12,7 @@ from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Interrupt, TimeLimitExceeded, raise_thread_exception
 
 from okos.mailbox.effect import Run
+from okos.mailbox.reading import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,8 @@ class Delivery(MessageProxy):
         super().__init__(message)
         self.claimed = claimed
         self.decision: Decision | None = None
+        #: Why a follow-up could not be sent after the handler had ended; the attempt has failed for it.
+        self.refused: Exception | None = None
         self.run = Run(
             message_id=claimed.id,
             mailbox=claimed.mailbox,
@@ -70,12 +73,17 @@ class Delivery(MessageProxy):
         self.ended = False
         #: Its outcome was decided without its handler, which may still run: nothing that it does counts any more.
         self.abandoned = False
+        self.claimed_at = time.monotonic()
+        #: When a worker thread took it, before the first hook; and when its handler started.
+        self.taken_at: float | None = None
         self.started_at: float | None = None
         self.time_limit_ms = float("inf")
         self.interrupted_by: type[Interrupt] | None = None
         self.interrupted_at: float | None = None
         self.cancel_task: Callable[[], object] | None = None
         self.thread: threading.Thread | None = None
+        #: Called once, on another thread, when its settle is confirmed or refused; must neither block nor raise.
+        self.on_settled: Callable[[], object] | None = None
         self._thread_id: int | None = None
         self._decided = False
         self._lock = threading.Lock()
@@ -85,23 +93,41 @@ class Delivery(MessageProxy):
         """What the handler raised, while Dramatiq is still looking after this message."""
         return self._exception
 
+    def named(self) -> dict[str, str | int]:
+        """Say which attempt this is, as fields of a line of the log: ids and names, nothing of what it holds."""
+        return {
+            "message_id": encodable(self.claimed.id),
+            "mailbox": encodable(self.claimed.mailbox),
+            "actor": encodable(self.actor_name),
+            "attempt": self.claimed.attempt,
+        }
+
     def stuff_exception(self, exception: BaseException) -> None:
         """Remember what the handler raised; what is enqueued from here on is the policy's."""
         super().stuff_exception(exception)
         self.run.handler_failed()
 
     def holds(self) -> bool:
-        """Say whether this attempt may start: its token is not lost and its lease has not run out. Local and free."""
+        """Say whether this attempt may start: not cancelled, its lease neither lost nor over. Local and free."""
         return not self.lost and not self.cancelled and not self.ended and time.monotonic() < self.deadline
 
-    def begin(self) -> bool:
-        """Mark that the handler starts on this thread; False if it must not, for the message was given back."""
+    def take(self) -> bool:
+        """Mark that this thread has it from now on; False if it was given back on its way here."""
         with self._lock:
             if self._decided:
                 return False
+            self.taken_at = time.monotonic()
+            self.thread = threading.current_thread()
+            return True
+
+    def begin(self) -> bool:
+        """Mark that the handler starts on this thread; False if it must not: it was given back, or may be another's."""
+        with self._lock:
+            # In here: who loses or cancels it says so first and interrupts then. It is seen now, or interrupted after.
+            if self._decided or not self.holds():
+                return False
             self.started_at = time.monotonic()
             self._thread_id = threading.get_ident()
-            self.thread = threading.current_thread()
             return True
 
     def decide(self, *, if_unstarted: bool = False) -> bool:
@@ -127,6 +153,10 @@ class Delivery(MessageProxy):
     def is_running(self) -> bool:
         """Say whether the handler is on its thread now."""
         return self._thread_id is not None
+
+    def is_over_here(self) -> bool:
+        """Say whether this thread ran the handler and the handler has ended: what is sent now is a middleware's."""
+        return self.thread is threading.current_thread() and not self.is_running() and not self.run.closed
 
     def interrupt(self, reason: type[Interrupt]) -> bool:
         """Stop the handler: cancel its coroutine, or raise `reason` in its thread. Once; False if it does not run."""
@@ -163,6 +193,16 @@ def enter(delivery: Delivery | None) -> None:
 def current_delivery() -> Delivery | None:
     """Return the delivery whose handler this code belongs to; None outside one. Coroutines of the run see it too."""
     return _current.get()
+
+
+def describe_run() -> dict[str, str | int]:
+    """Say which attempt this code belongs to, for a line of the log; empty outside a run.
+
+    From its handler's start until its end is handed over to be written: for the handler, whatever it starts, and the
+    hooks that are asked after it.
+    """
+    delivery = _current.get()
+    return {} if delivery is None else delivery.named()
 
 
 def current_run() -> Run | None:

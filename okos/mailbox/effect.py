@@ -85,6 +85,7 @@ class Run:
     Attributes:
         attempt: 1 for the first run. One whose process died counts, one that was given back (a shutdown) does not.
         token: The right of this attempt; a preview carries it, so that an older attempt's are told apart.
+        on_dead_options: What a middleware wants the message of `on_dead` to carry, too.
     """
 
     def __init__(self, *, message_id: str, mailbox: str, token: str, attempt: int, epoch: int = 0) -> None:
@@ -93,6 +94,7 @@ class Run:
         self.token = token
         self.attempt = attempt
         self.cost: float | None = None
+        self.on_dead_options: dict[str, str] = {}
         self._epoch = epoch
         self.closed = False
         self._effects: list[Effect] = []
@@ -124,7 +126,8 @@ class Run:
 
     def on_dead(self, message: dramatiq.Message[Any]) -> None:
         """Enqueue `message` only if this attempt ends as a dead letter. The last call counts."""
-        named = message.copy(message_id=derived_id(self.message_id, self._epoch, "on_dead", 1))
+        named_id = derived_id(self.message_id, self._epoch, "on_dead", 1)
+        named = message.copy(message_id=named_id, options=self.on_dead_options)
         self._apology = [Publish(prepare(named))]
 
     def close(self) -> None:

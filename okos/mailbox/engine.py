@@ -10,7 +10,8 @@ A message in hand goes through these states; `Holdings` is where they are kept:
     claimed ──(a thread starts it)── running ──(handler ended, or never started)── ended ──(settle confirmed)── gone
 
 Its token is renewed from claimed to gone, so an outage between the handler's end and the confirmation loses nothing.
-A process takes claims only for free threads, and beyond them only what it will start within a few milliseconds.
+A process takes claims only for free threads, and beyond them only what it will start within a few milliseconds; what it
+then does not start goes back.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from okos.mailbox.pump import Pump
 from okos.mailbox.recycle import Recycle, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from queue import Queue
 
     from dramatiq import Worker
@@ -134,25 +136,40 @@ class Engine:
                 "message %s (mailbox %s): its lease was lost before it ended; this attempt's outcome is dropped",
                 delivery.claimed.id,
                 delivery.claimed.mailbox,
+                extra=delivery.named(),
             )
         self.pump.settle(delivery, decision)
 
-    def give_up(self, delivery: Delivery, decision: Decision | None = None) -> None:
-        """Settle a message whose handler does not come back, and put another thread in the place of its thread.
+    def give_up(self, delivery: Delivery, decision: Decision | None = None, *, if_unstarted: bool = False) -> None:
+        """Settle a message whose thread does not come back, and put another thread in its place. Never waits.
 
         Args:
             delivery: Whatever its handler does later does not count.
-            decision: How the attempt ends; None to judge it as one that ran too long.
+            decision: How the attempt ends; None to judge it as one that ran too long, or, if it was interrupted for
+                another reason, to release it.
+            if_unstarted: Only if its handler has not started.
         """
-        if not delivery.decide():
+        if not delivery.decide(if_unstarted=if_unstarted):
             return  # it has come back after all
-        decision = decision or self._judge_hung(delivery)
-        delivery.abandoned = True
-        self.holdings.end(delivery)
-        self.pump.settle(delivery, decision)
+        log.error(
+            "message %s (mailbox %s) hangs and cannot be interrupted: its thread is given up",
+            delivery.claimed.id,
+            delivery.claimed.mailbox,
+            extra=delivery.named(),
+        )
         if delivery.thread is not None:
             self._hung.append(delivery.thread)
             self._replace(delivery.thread)
+        if decision is not None or delivery.interrupted_by not in {None, TimeLimitExceeded}:
+            self._abandon(delivery, decision or Release())
+            return
+        # On a thread of its own: whoever gives many up at once, the heartbeat, must not wait for all their middlewares.
+        threading.Thread(target=self._judge_hung, args=(delivery,), name="okos-judge", daemon=True).start()
+
+    def _abandon(self, delivery: Delivery, decision: Decision) -> None:
+        delivery.abandoned = True
+        self.holdings.end(delivery)
+        self.pump.settle(delivery, decision)
 
     def _replace(self, hung: threading.Thread) -> None:
         if self.worker is None:
@@ -163,16 +180,13 @@ class Engine:
             if not self.stopping:
                 self.worker._add_worker()  # noqa: SLF001  # Dramatiq has no public way to add a thread
 
-    def _judge_hung(self, delivery: Delivery) -> Decision:
-        """Decide as about any other attempt that ran too long; interrupted for another reason, it is a release."""
-        if delivery.interrupted_by is not TimeLimitExceeded:
-            return Release()
+    def _judge_hung(self, delivery: Delivery) -> None:
+        """Settle it as any other attempt that ran too long; a middleware that hangs, too, is not waited for."""
         delivery.stuff_exception(TimeLimitExceeded(f"still running {delivery.time_limit_ms:.0f} ms after its start"))
-        # On a thread of its own: a middleware that waits for something must not stop the heartbeat.
-        judge = threading.Thread(target=self._ask_middlewares, args=(delivery,), name="okos-judge", daemon=True)
-        judge.start()
-        judge.join(JUDGE_S)
-        return decide(delivery, self.options.retry)
+        asking = threading.Thread(target=self._ask_middlewares, args=(delivery,), name="okos-asking", daemon=True)
+        asking.start()
+        asking.join(JUDGE_S)
+        self._abandon(delivery, decide(delivery, self.options.retry))
 
     def _ask_middlewares(self, delivery: Delivery) -> None:
         """Let the middlewares decide about an attempt whose own thread cannot ask them: it failed."""
@@ -240,17 +254,19 @@ class Engine:
         declared = self.worker.broker.get_declared_queues()
         return declared & self.worker.consumer_whitelist if self.worker.consumer_whitelist else declared
 
+    def give_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Give what has not started back to the front of its mailbox."""
+        for delivery in deliveries:
+            # wherever it is on its way to a thread; whoever holds it finds that it must not start
+            if delivery.decide(if_unstarted=True):
+                self._abandon(delivery, Release(started=False))
+
     def stop_claims(self) -> None:
         """Claim nothing from now on; what was claimed and not started goes back to the front of its mailbox."""
         self.stopping = True
         if self._claims_ended_at is None:
             self._claims_ended_at = time.monotonic()
-        for delivery in self.holdings.snapshot():
-            # wherever it is on its way to a thread; whoever holds it finds that it must not start
-            if delivery.decide(if_unstarted=True):
-                delivery.abandoned = True
-                self.holdings.end(delivery)
-                self.pump.settle(delivery, Release(started=False))
+        self.give_back(self.holdings.snapshot())
         for inbox in self.inboxes.values():
             _empty(inbox)
         if self.worker is not None:

@@ -29,6 +29,17 @@ class StoreTooOld(EngineError, MiddlewareError, ConnectionFailed):
     """The server is older than 7.0: no script runs there. A worker that meets it does not start."""
 
 
+class RunsCode(EngineError, MiddlewareError):
+    """Messages would be unpickled: whoever can write to the server could run code in every worker. None starts so."""
+
+
+class WrongSchema(StoreUnavailable, MiddlewareError):
+    """What is stored was written by a release that stores it in another form, and nothing of it was touched.
+
+    A worker that meets it does not start. One that runs already (the server was away when it started) waits.
+    """
+
+
 class MailboxFull(EngineError, BrokerError):
     """The mailbox already holds as many messages as `max_backlog` allows; nothing was stored."""
 

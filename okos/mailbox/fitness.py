@@ -1,8 +1,8 @@
-"""Whether a server is fit to keep messages: version, eviction, persistence, replication, cluster, clock.
+"""Whether a server is fit to keep messages: version, eviction, persistence, replication, cluster, clock, schema.
 
 `examine` asks, changes nothing, and returns only what is not well or could not be seen. What a server hides (managed
-ones often refuse CONFIG) is said to be unseen, not taken for well. Only a version that is too old makes work
-impossible; the rest is for whoever operates it to weigh.
+ones often refuse CONFIG) is said to be unseen, not taken for well. Only a version that is too old and data of another
+schema make work impossible; the rest is for whoever operates it to weigh.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from redis.exceptions import MovedError, ResponseError
 
-from okos.mailbox.errors import StoreTooOld
+from okos.mailbox.errors import StoreTooOld, WrongSchema
 from okos.mailbox.store import translated
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ def examine(store: Store) -> list[Finding]:
     asked_at_ms = time.time_ns() // 1_000_000
     if facts is None:
         text = "the server does not let this user run INFO, so neither its version nor its persistence could be checked"
-        return [Finding(name="server", severity=Severity.UNSEEN, text=text)]
+        return [Finding(name="server", severity=Severity.UNSEEN, text=text), *_schema(store)]
     settings = _ask(store, "CONFIG") if facts.get("aof_enabled") else {}
-    return judge(facts, settings, now_ms=asked_at_ms) + _slot(store, facts)
+    findings = judge(facts, settings, now_ms=asked_at_ms) + _slot(store, facts)
+    if _version(facts) or any(finding.name == "cluster" for finding in findings):
+        return findings  # what is stored cannot be asked for here
+    return findings + _schema(store)
 
 
 def judge(facts: Mapping[str, Any], settings: Mapping[str, Any] | None, *, now_ms: int) -> list[Finding]:
@@ -76,15 +79,18 @@ def judge(facts: Mapping[str, Any], settings: Mapping[str, Any] | None, *, now_m
     return findings + _clock(facts, now_ms)
 
 
-def require_version(findings: Sequence[Finding]) -> None:
-    """Refuse a server on which no script can run.
+def require_usable(findings: Sequence[Finding]) -> None:
+    """Refuse a server on which no script can run, and one whose data no script of this release may touch.
 
     Raises:
         StoreTooOld: It is older than 7.0.
+        WrongSchema: What it holds was stored by a release that stores it in another form.
     """
     for finding in findings:
         if finding.name == "version":
             raise StoreTooOld(finding.text)
+        if finding.name == "schema":
+            raise WrongSchema(finding.text)
 
 
 def _ask(store: Store, what: str) -> Facts | None:
@@ -123,7 +129,8 @@ def _eviction(facts: Mapping[str, Any]) -> list[Finding]:
         return [Finding(name="eviction", severity=Severity.FAULT if most else Severity.WARNING, text=text)]
     used = int(facts.get("used_memory", 0))
     if most and used * 100 >= most * FULL_PERCENT:
-        text = f"{used * 100 // most} % of its maxmemory is used, and a full server takes no message: give it more"
+        share = "all" if used >= most else f"{used * 100 // most} %"
+        text = f"{share} of its maxmemory is used, and a full server takes no message: give it more"
         return [Finding(name="memory", severity=Severity.WARNING, text=text)]
     return []
 
@@ -142,7 +149,8 @@ def _persistence(facts: Mapping[str, Any], settings: Mapping[str, Any] | None) -
         return [Finding(name=name, severity=Severity.WARNING, text=text)]
     if settings is None:
         text = (
-            "it does not let this user run CONFIG GET, so how often its append-only file is synced could not be checked"
+            "it does not let this user run CONFIG GET, so how often its append-only file is synced could not be"
+            " checked: see to appendfsync everysec, or add +config|get to the user"
         )
         return [Finding(name=name, severity=Severity.UNSEEN, text=text)]
     if settings.get("appendfsync", "everysec") == "no":
@@ -160,6 +168,12 @@ def _clock(facts: Mapping[str, Any], now_ms: int) -> list[Finding]:
     side = "ahead of" if skew_ms > 0 else "behind"
     text = f"its clock is {abs(skew_ms) / 1000:.0f} s {side} this machine's: set both by NTP"
     return [Finding(name="clock", severity=Severity.WARNING, text=text)]
+
+
+def _schema(store: Store) -> list[Finding]:
+    """Whether this release may touch what is stored."""
+    text = store.schema_problem()
+    return [Finding(name="schema", severity=Severity.FAULT, text=text)] if text else []
 
 
 def _slot(store: Store, facts: Mapping[str, Any]) -> list[Finding]:

@@ -16,7 +16,8 @@ from dramatiq.middleware import Interrupt, TimeLimitExceeded
 
 from okos.mailbox.errors import StoreUnavailable
 from okos.mailbox.measuring import measure, sample
-from okos.mailbox.sweeping import SWEPT_AT_ONCE, report, sweep
+from okos.mailbox.reading import kept
+from okos.mailbox.sweeping import report, sweep
 
 if TYPE_CHECKING:
     import redis
@@ -94,10 +95,10 @@ class Heartbeat(threading.Thread):
             sent_at = time.monotonic()
             somebody_sweeps, lost, cancelled = engine.store.call("renew", *argv, client=self._client)
             for message_id in cancelled:
-                engine.cancels.cancel(message_id.decode())
+                engine.cancels.cancel(kept(message_id))
             # While another process sweeps, this one asks again only with its next heartbeat.
             self._sweeps = self._sweeps or not (somebody_sweeps or engine.options.client)
-            gone = {message_id.decode() for message_id in lost}
+            gone = {kept(message_id) for message_id in lost}
             for delivery in chunk:
                 if delivery.claimed.id in gone:
                     self._lose(delivery)
@@ -121,6 +122,7 @@ class Heartbeat(threading.Thread):
             "message %s (mailbox %s): its lease was lost; its handler is stopped",
             delivery.claimed.id,
             delivery.claimed.mailbox,
+            extra=delivery.named(),
         )
         delivery.interrupt(TokenLost)
 
@@ -128,39 +130,38 @@ class Heartbeat(threading.Thread):
         """Sweep if no other process does; remembers whether it is this one's turn. False when there is more to find."""
         engine = self._engine
         turn_ms = engine.options.sweep_ms * 5 // 2
-        swept, stalled, expired = sweep(
+        swept, stalled, expired, is_more = sweep(
             engine.store, engine.options, process=engine.id, turn_ms=turn_ms, client=self._client
         )
         self._sweeps = swept
         report(stalled, expired)
         if stalled or expired:
             engine.pump.wake()  # the bell for what they free may have been given to a process that is frozen
-        return len(stalled) < 4 * SWEPT_AT_ONCE and len(expired) < 2 * SWEPT_AT_ONCE
+        return not is_more
 
     def _enforce_time_limits(self) -> None:
-        """Interrupt what runs too long; give up what does not react, whatever it was interrupted for."""
+        """Interrupt what runs too long; give up what does not react, whatever it was interrupted for.
+
+        A hook before or after the handler has as long as the handler, and is not interrupted: it is only given up.
+        """
         engine = self._engine
         now = time.monotonic()
         for delivery in engine.holdings.snapshot():
-            started_at = delivery.started_at
-            if started_at is None or delivery.ended:
+            if delivery.taken_at is None or delivery.ended:
                 continue
-            if delivery.interrupted_at is None:
-                is_over = now - started_at >= delivery.time_limit_ms / 1000
-                if is_over and delivery.interrupt(TimeLimitExceeded):
-                    log.warning(
-                        "message %s (mailbox %s) ran longer than %.0f ms and is interrupted",
-                        delivery.claimed.id,
-                        delivery.claimed.mailbox,
-                        delivery.time_limit_ms,
-                    )
-            elif now - delivery.interrupted_at >= CLEAN_UP_S:
-                log.error(
-                    "message %s (mailbox %s) hangs and cannot be interrupted: its thread is given up",
+            started_at = delivery.started_at
+            over_at = (started_at or delivery.taken_at) + delivery.time_limit_ms / 1000
+            if delivery.interrupted_at is None and now >= over_at and delivery.interrupt(TimeLimitExceeded):
+                log.warning(
+                    "message %s (mailbox %s) ran longer than %.0f ms and is interrupted",
                     delivery.claimed.id,
                     delivery.claimed.mailbox,
+                    delivery.time_limit_ms,
+                    extra=delivery.named(),
                 )
-                engine.give_up(delivery)
+            elif now - (delivery.interrupted_at or over_at) >= CLEAN_UP_S:
+                # a hook that comes back in this moment starts the handler, and that can be interrupted
+                engine.give_up(delivery, if_unstarted=started_at is None)
 
     def _replace_dead_threads(self) -> None:
         """Start a worker thread for each that an interrupt killed outside its handler."""

@@ -43,6 +43,9 @@ class Holdings:
         with self._changed:
             if self._held.pop(delivery.claimed.token, None) is not None:
                 self._suspects -= delivery.claimed.suspect
+        if delivery.on_settled is not None:
+            delivery.on_settled()
+            delivery.on_settled = None
 
     def in_hand(self) -> int:
         """Count what was claimed and has not ended."""
@@ -60,6 +63,13 @@ class Holdings:
         """Return all that is held, also what only waits for its confirmation."""
         with self._changed:
             return list(self._held.values())
+
+    def count_taken(self, before: float) -> int:
+        """Count the threads whose message they took before that instant of `time.monotonic()`."""
+        return sum(
+            not delivery.ended and delivery.taken_at is not None and delivery.taken_at < before
+            for delivery in self.snapshot()
+        )
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is claimed or running; False when it took too long."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import dramatiq
-from dramatiq.errors import DecodeError
+from okos.mailbox.reading import actor_of, message_or_none, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import dramatiq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,26 @@ class DeadLetter:
     ended_at_ms: int
 
 
+class Which(TypedDict, total=False):
+    """Which dead letters are meant: those to which all fits that is given and not None.
+
+    Attributes:
+        mailbox: Only of this mailbox.
+        since_ms: Only given up at or after this instant (Unix time, ms).
+        until_ms: Only given up before this instant.
+        error: Only with this in their error, in capitals or not.
+        alike: Only with this error but for the numbers and ids in it, as a group of `failed_groups` names it.
+        actor: Only of this actor.
+    """
+
+    mailbox: str | None
+    since_ms: int | None
+    until_ms: int | None
+    error: str | None
+    alike: str | None
+    actor: str | None
+
+
 def read_mailbox(key: str, reply: Any) -> MailboxSeen:  # Any: Redis' reply
     """Read the mailbox script's reply."""
     place, due_in_ms, length, paused, jobs, rate, burst, items = reply
@@ -85,15 +106,15 @@ def read_mailbox(key: str, reply: Any) -> MailboxSeen:  # Any: Redis' reply
         burst=burst,
         messages=tuple(
             MessageSeen(
-                id=item[0].decode(),
-                state=item[1].decode(),
-                actor=_actor(item[2]),
+                id=shown(item[0]),
+                state=shown(item[1]),
+                actor=actor_of(item[2]),
                 attempts=item[3],
                 retries=item[4],
                 stalls=item[5],
                 age_ms=item[6],
                 due_in_ms=item[7],
-                error=item[8].decode(),
+                error=shown(item[8]),
             )
             for item in items
         ),
@@ -102,15 +123,11 @@ def read_mailbox(key: str, reply: Any) -> MailboxSeen:  # Any: Redis' reply
 
 def read_dead(item: Sequence[Any]) -> DeadLetter:  # Any: Redis' reply
     """Read one dead letter of the failed script's reply."""
-    try:
-        message = dramatiq.Message.decode(item[3])
-    except DecodeError:
-        message = None
     return DeadLetter(
-        id=item[0].decode(),
-        mailbox=item[1].decode(),
-        queue=item[2].decode(),
-        message=message,
+        id=shown(item[0]),
+        mailbox=shown(item[1]),
+        queue=shown(item[2]),
+        message=message_or_none(item[3]),
         error=item[4].decode("utf-8", "replace"),
         trace=item[5].decode("utf-8", "replace"),
         attempts=item[6],
@@ -118,10 +135,3 @@ def read_dead(item: Sequence[Any]) -> DeadLetter:  # Any: Redis' reply
         stalls=item[8],
         ended_at_ms=item[9],
     )
-
-
-def _actor(body: bytes) -> str | None:
-    try:
-        return dramatiq.Message.decode(body).actor_name
-    except DecodeError:
-        return None

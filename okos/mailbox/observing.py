@@ -6,14 +6,19 @@ that is more than a few small reads.
 
 from __future__ import annotations
 
+from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
+from okos.mailbox.effect import derived_id
 from okos.mailbox.history import WINDOWS, read_history
 from okos.mailbox.look import DeadLetter, MailboxSeen, read_dead, read_mailbox
 from okos.mailbox.measures import read_measures
 from okos.mailbox.measuring import cpu_ms_of, server_facts
+from okos.mailbox.reading import kept, shown
 from okos.mailbox.seen import (
     AuditEntry,
+    AuditLog,
     Backlog,
     DeadGroup,
     DelayedSeen,
@@ -23,6 +28,7 @@ from okos.mailbox.seen import (
     ServerSeen,
     UserSeen,
     group,
+    masked,
     read_audit,
     read_delayed,
     read_limits,
@@ -34,13 +40,17 @@ from okos.mailbox.store import translated
 from okos.mailbox.timeline import MessageDetail, read_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Unpack
 
     from okos.mailbox.history import Point, Window
+    from okos.mailbox.look import Which
     from okos.mailbox.measures import Measures
     from okos.mailbox.store import Store
 
 PAGE = 50
+#: Of what a message sent, so many of each kind are looked for.
+SENT = 8
 #: Keys looked at in one step of a scan.
 STEP = 1000
 
@@ -63,6 +73,10 @@ class Observing:
     def workers(self) -> list[WorkerSeen]:
         """Return the worker processes that gave a sign of life within two heartbeats."""
         return self._alive(read_stats(self.store.call("stats"))[1])
+
+    def schema(self) -> str:
+        """Tell the number of the form of what is stored; empty where there is none."""
+        return (self.store.stored_schema() or b"").decode("ascii", "replace")
 
     def gauges(self, *queues: str) -> Gauges:
         """Tell how it stands. It costs up to 16 small reads for each queue and band.
@@ -108,11 +122,21 @@ class Observing:
         """Tell the limits in force, everybody's and single mailboxes' own, and what is paused."""
         return read_limits(self.store.call("limits", most))
 
-    def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """Return what operators changed, newest first; the last thousand changes are kept."""
+    def audit(self, *, limit: int = 100, only: AuditLog | None = None) -> list[AuditEntry]:
+        """Return what operators changed, and who visited the dashboard, newest first.
+
+        Args:
+            limit: So many entries; the last thousand changes are kept, and the last thousand visits.
+            only: One of both.
+        """
+        pipeline = self.store.client.pipeline(transaction=False)
+        for key, log in (("audit", AuditLog.CHANGES), ("visits", AuditLog.VISITS)):
+            if only in {None, log}:
+                pipeline.lrange(self.store.key(key), -limit, -1)
         with translated():
-            lines = self.store.client.lrange(self.store.key("audit"), -limit, -1)
-        return [read_audit(line) for line in reversed(cast("list[bytes]", lines))]
+            logs = cast("list[list[bytes]]", pipeline.execute())
+        newest_first = ([read_audit(line) for line in reversed(lines)] for lines in logs)
+        return list(islice(merge(*newest_first, key=lambda entry: -entry.at_ms), limit))
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
 
@@ -171,20 +195,43 @@ class Observing:
                 raise reply
             seen = read_mailbox(key, reply)
             if seen.length:
+                first = seen.messages[0] if seen.messages else None
                 yield UserSeen(
                     mailbox=key,
                     length=seen.length,
                     place=seen.place,
                     paused=seen.paused,
                     due_in_ms=seen.due_in_ms,
-                    age_ms=seen.messages[0].age_ms if seen.messages else 0,
+                    age_ms=0 if first is None else first.age_ms,
+                    first_state="waiting" if first is None else first.state,
+                    first_due_in_ms=0 if first is None else first.due_in_ms,
                 )
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def message(self, message_id: str) -> MessageDetail | None:
-        """Look at one message and at what has become of it; None if nothing is known of it (any more)."""
-        return read_message(message_id, self.store.call("message", message_id))
+        """Look at one message and at what has become of it; None if nothing is known of it (any more).
+
+        Of one that was merged into another when its mailbox was full, this tells of that other one, with its id.
+        """
+        return read_message(self.store.call("message", message_id))
+
+    def sent_by(self, message_id: str, *, epoch: int = 0) -> list[MessageDetail]:
+        """Look at what a message sent with its end: replies, and what goes on after it, as far as anything is known.
+
+        Args:
+            message_id: Of a message that has ended.
+            epoch: How often it was requeued (`MessageDetail.requeued`); of earlier lives the last three tell.
+        """
+        ids = [derived_id(message_id, life, "on_dead", 1) for life in range(max(0, epoch - 3), epoch + 1)]
+        for purpose in ("effect", "policy"):
+            ids += [derived_id(message_id, epoch, purpose, number) for number in range(1, SENT + 1)]
+        replies = self.store.exchange([("message", (one,)) for one in ids])
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        found = map(read_message, replies)
+        return [detail for detail in found if detail is not None]
 
     def running(self, *, limit: int = 100) -> list[RunningSeen]:
         """Return what runs, beginning with the lease that ends soonest."""
@@ -194,67 +241,39 @@ class Observing:
         """Return what is outside its mailbox until an instant, the soonest first."""
         return read_delayed(self.store.call("delayed", limit))
 
-    def failed(
-        self,
-        *,
-        mailbox: str | None = None,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        error: str | None = None,
-        actor: str | None = None,
-        offset: int = 0,
-        limit: int = PAGE,
-    ) -> list[DeadLetter]:
-        """Return dead letters, the newest first.
+    def failed(self, *, offset: int = 0, limit: int = PAGE, **which: Unpack[Which]) -> list[DeadLetter]:
+        """Return what `which` means of the dead letters, newest first: at most `limit`, without the first `offset`."""
+        return list(islice(self._dead_letters(which), offset, offset + limit))
 
-        Args:
-            mailbox: Only of this mailbox.
-            since_ms: Only given up at or after this instant (Unix time, ms).
-            until_ms: Only given up before this instant.
-            error: Only with this in their error, in capitals or not.
-            actor: Only of this actor.
-            offset: Skip so many.
-            limit: At most so many.
-        """
-        found: list[DeadLetter] = []
-        skip = offset
-        for letter in self._dead_letters(since_ms=since_ms, until_ms=until_ms):
-            if len(found) >= limit:
-                break
-            if not _fits(letter, mailbox=mailbox, error=error, actor=actor):
-                continue
-            if skip:
-                skip -= 1
-            else:
-                found.append(letter)
+    def done(self, fits: Callable[[str], bool]) -> list[str]:
+        """Return the ids of the completed messages that are kept and whose mailbox fits, newest first."""
+        found: list[str] = []
+        position = 0
+        while page := self.store.call("completed", position, STEP):
+            position += len(page)
+            found += [kept(message_id) for message_id, mailbox in page if fits(shown(mailbox))]
         return found
 
-    def failed_groups(
-        self,
-        *,
-        mailbox: str | None = None,
-        since_ms: int | None = None,
-        until_ms: int | None = None,
-        error: str | None = None,
-        actor: str | None = None,
-    ) -> list[DeadGroup]:
+    def failed_groups(self, **which: Unpack[Which]) -> list[DeadGroup]:
         """Put dead letters together that failed alike, the most frequent first. It reads all that are kept."""
-        letters = self._dead_letters(since_ms=since_ms, until_ms=until_ms)
-        return group(one for one in letters if _fits(one, mailbox=mailbox, error=error, actor=actor))
+        return group(self._dead_letters(which))
 
-    def _dead_letters(self, *, since_ms: int | None, until_ms: int | None) -> Iterable[DeadLetter]:
-        position = 0
+    def _dead_letters(self, which: Which) -> Iterator[DeadLetter]:
+        since_ms, until_ms, position = which.get("since_ms"), which.get("until_ms"), 0
         while page := self.store.dead_letters(since_ms=since_ms, until_ms=until_ms, offset=position, count=PAGE):
             position += len(page)
-            yield from map(read_dead, page)
+            yield from (letter for letter in map(read_dead, page) if _fits(letter, which))
 
     def _alive(self, workers: Iterable[WorkerSeen]) -> list[WorkerSeen]:
         fresh_ms = 2 * self._lease_ms // 3 + 1000
         return [worker for worker in workers if worker.seen_ms_ago <= fresh_ms]
 
 
-def _fits(letter: DeadLetter, *, mailbox: str | None, error: str | None, actor: str | None) -> bool:
+def _fits(letter: DeadLetter, which: Which) -> bool:
+    mailbox, error, alike, actor = which.get("mailbox"), which.get("error"), which.get("alike"), which.get("actor")
     if mailbox is not None and letter.mailbox != mailbox:
+        return False
+    if alike is not None and masked(letter.error) != alike:
         return False
     if error is not None and error.casefold() not in letter.error.casefold():
         return False

@@ -20,8 +20,8 @@ class EngineOptions:
 
     Attributes:
         lease_ms: An attempt that is not renewed for this long is taken for dead.
-        max_stalls: A message whose OS process ended this many times while running it is dead. From the stall before
-            that on it is a suspect, and a process holds one suspect at a time.
+        max_stalls: A message whose OS process ended this many times while running it is a suspect: a process holds one
+            suspect at a time, and what stalls as a suspect is dead.
         client: This process is no worker: it only consumes what is addressed to itself.
     """
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,26 @@ class ShutdownPolicy:
     """How long running handlers may go on after SIGTERM before they are interrupted, to be run again elsewhere."""
 
     grace_ms: int = 25_000
+
+
+#: What a limit is from and up to; a rate may be 0 as well, which is none. What is beyond is a slip, and would take a
+#: script out of the numbers that the server counts with.
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "max_jobs_per_user": (1, 1_000),
+    "jobs_per_second": (1e-6, 1e6),
+    "burst": (1, 1_000_000),
+}
+
+
+def wrong_limit(name: str, value: object) -> str | None:
+    """Say what is wrong with a limit of a mailbox's own; None if nothing is."""
+    least, most = LIMITS[name]
+    is_rate = name == "jobs_per_second"
+    is_number = isinstance(value, (int, float) if is_rate else int) and not isinstance(value, bool)
+    # nan is within no bounds
+    if is_number and (least <= value <= most or (is_rate and value == 0)):  # type: ignore[operator]  # it is one
+        return None
+    return f"{name} must be {'0 or ' if is_rate else ''}a number from {least:g} to {most:,.0f}"
 
 
 Policy = WindowPolicy | RatePolicy | HistoryPolicy | RetryPolicy | TimePolicy | ShutdownPolicy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from queue import Empty, Full, Queue
@@ -30,20 +31,31 @@ class PreviewSender:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._client = store.another_connection()
-        self._queue: Queue[tuple[str, bytes] | None] = Queue(MOST_QUEUED)
+        self._queue: Queue[tuple[bytes, bytes] | None] = Queue(MOST_QUEUED)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="okos-previews", daemon=True)
         self._thread.start()
 
     def send(self, channel: str, payload: bytes) -> None:
-        """Queue one preview, or drop it."""
+        """Queue one preview, or drop it: what cannot be sent would take others with it."""
         try:
-            self._queue.put_nowait((channel, payload))
+            key = self._store.key(f"preview:{channel}").encode()
+        except UnicodeEncodeError:
+            log.warning("a preview was dropped: its channel is not Unicode text: %a", channel[:40])
+            return
+        if not isinstance(cast("object", payload), bytes):
+            log.warning("a preview was dropped: it must be bytes, not %s", type(payload).__name__)
+            return
+        try:
+            self._queue.put_nowait((key, payload))
         except Full:
             log.debug("a preview was dropped: the server is slow")
 
     def close(self) -> None:
-        """Stop the thread after what is queued."""
-        self._queue.put(None)
+        """Stop the thread after what is queued; waits for a bounded time only."""
+        self._closing.set()
+        with contextlib.suppress(Full):  # then it does not wait for more, and sees that it is to end
+            self._queue.put_nowait(None)
         self._thread.join(2.0)
         self._client.close()
 
@@ -60,11 +72,13 @@ class PreviewSender:
                     pipeline = self._client.pipeline(transaction=False)
                     for preview in batch:
                         if preview is not None:
-                            pipeline.publish(self._store.key(f"preview:{preview[0]}"), preview[1])
+                            pipeline.publish(*preview)
                     pipeline.execute()
             except StoreUnavailable as error:
                 log.debug("previews were lost: %s", error)
-            if None in batch:
+            except Exception:
+                log.exception("previews were lost to an error that is not known; the next ones are sent")
+            if None in batch or (self._closing.is_set() and self._queue.empty()):
                 return
 
 

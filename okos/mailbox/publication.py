@@ -21,6 +21,7 @@ DEDUP_TTL_MS = 7 * 86_400_000
 MOST_BODY_BYTES = 8 * 1024 * 1024
 MOST_NAME_BYTES = 512
 MOST_COST = 1_000_000_000
+MOST_STALLS = 1_000_000
 #: Three hundred years; sums of instants stay exact in a double, which is what the server counts in.
 MOST_MS = 10_000_000_000_000
 
@@ -41,6 +42,8 @@ class Publication:
         max_backlog: What the mailbox may hold; `on_full` says what happens beyond.
         on_full: One of ON_FULL.
         latest_wins: Cancels what its mailbox holds, running or waiting, before it joins.
+        strict: Runs alone in its mailbox, in its order, however wide the window is.
+        max_stalls: Its own; 0 for the workers'.
         on_dead: Enqueued by whatever buries this message, unless its handler left one for that (`run.on_dead`).
     """
 
@@ -59,6 +62,8 @@ class Publication:
     on_full: str = "reject"
     actor: str = ""
     latest_wins: bool = False
+    strict: bool = False
+    max_stalls: int = 0
     on_dead: Publication | None = None
 
     def argv(self) -> list[bytes | str | int | float]:
@@ -79,6 +84,8 @@ class Publication:
             self.on_full,
             self.actor,
             int(self.latest_wins),
+            int(self.strict),
+            self.max_stalls,
         ]
         if self.on_dead is None:
             fields.append("0")
@@ -132,6 +139,8 @@ def prepare(
         on_full=_on_full(option("on_full", "reject")),
         actor=name("actor_name", message.actor_name),
         latest_wins=bool(option("latest_wins", None)),
+        strict=bool(option("strict", None)),
+        max_stalls=_stalls(option("max_stalls", None)),
         on_dead=None if on_dead is None else prepare(on_dead),
     )
 
@@ -182,6 +191,14 @@ def _whole(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_MS:
         raise BadMessage(f"{what} must be a number from 0 to {MOST_MS:,}, not {value!r}")
     return int(value)
+
+
+def _stalls(value: object) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_STALLS:
+        raise BadMessage(f"max_stalls must be a whole number from 1 to {MOST_STALLS:,}, not {value!r}")
+    return value
 
 
 def _on_full(value: object) -> str:

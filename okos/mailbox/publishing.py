@@ -98,9 +98,18 @@ class Publishing(Broker):
             found = cast("bytes | None", self.store.client.get(self.store.key(f"lease:{name}")))
         return None if found is None else found.decode()
 
-    def hold(self, message_id: str, hold_ms: int) -> bool:
-        """Let a message that has never started wait `hold_ms` from now (0: no longer); False if it is too late."""
-        return bool(self.store.call("hold", message_id, max(0, hold_ms)))
+    def hold(self, message_id: str, hold_ms: int, *, naming: str = "") -> bool:
+        """Let a message that has never started wait in its place.
+
+        Args:
+            message_id: Which one.
+            hold_ms: How long, from now; 0: no longer.
+            naming: Only if its body has this text.
+
+        Returns:
+            False if it is too late, or if the message was replaced by one without that text.
+        """
+        return bool(self.store.call("hold", message_id, max(0, hold_ms), naming))
 
     def publication(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> Publication:
         """Read a message's options, and its actor's where it has none.

@@ -11,24 +11,19 @@ import logging
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import dramatiq
-from dramatiq.errors import DecodeError
-
-from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
-from okos.mailbox.delivery import Claimed, Delivery
+from okos.mailbox.ahead import BACK_S, Ahead
+from okos.mailbox.decision import Dead, Decision, Release
 from okos.mailbox.errors import StoreUnavailable
-from okos.mailbox.publication import MOST_COST
 from okos.mailbox.store import Argument, ScriptFailed
+from okos.mailbox.wire import Settlement, burial, encode, read_claimed, read_delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import redis
 
+    from okos.mailbox.delivery import Delivery
     from okos.mailbox.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -36,82 +31,8 @@ log = logging.getLogger(__name__)
 #: 64 messages took 2.4 ms of the server's time, 256 took 10.7: nobody else should wait longer than that.
 BATCH = 64
 BATCH_BYTES = 256 * 1024
-#: Beyond its free threads a process holds what it will start within this time, and no more: it is not its to hoard.
-AHEAD_MS = 5.0
-#: How fast the mean of the handlers' durations follows them.
-MEAN_WEIGHT = 0.1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 IDLE_CLAIM_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """One decision on its way, already in the form in which it travels."""
-
-    delivery: Delivery
-    argv: list[Argument]
-    size_bytes: int
-
-
-def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
-    """Put a decision into the form that the settle script reads."""
-    delivery.run.close()
-    match decision:
-        case Ack(cost):
-            op, delay, error, trace = "ack", 0, "", ""
-            effects = delivery.run.committed_with_ack()
-            real_cost: float | None = cost if cost is not None else delivery.run.cost
-        case Retry(delay, error, trace):
-            op, effects, real_cost = "retry", [], delivery.run.cost
-        case Dead(error, trace):
-            op = "told" if delivery.run.tells() else "dead"
-            delay, effects, real_cost = 0, delivery.run.committed_with_burial(), delivery.run.cost
-        case Release(started):
-            op, delay, error, trace, effects, real_cost = (
-                "release" if started else "unstarted",
-                0,
-                "",
-                "",
-                [],
-                None,
-            )
-        case Defer(delay):
-            op, error, trace, effects, real_cost = "defer", "", "", [], None
-    claimed = delivery.claimed
-    if op == "ack" and not effects and real_cost is None:
-        return [claimed.id, claimed.token, "done"]
-    argv: list[Argument] = [
-        claimed.id,
-        claimed.token,
-        op,
-        max(0, int(delay)),
-        "" if real_cost is None or not 0 <= real_cost <= MOST_COST else real_cost,
-        # an exception may quote text that is no Unicode
-        error.encode("utf-8", "backslashreplace"),
-        trace.encode("utf-8", "backslashreplace"),
-        len(effects),
-    ]
-    for effect in effects:
-        argv += effect.argv()
-    return argv
-
-
-def read_claimed(item: Sequence[Any]) -> Claimed:  # Any: Redis' reply
-    """Read one started message of the claim script's reply; what few messages have is there only for those."""
-    retries, stalls, suspect, epoch, merged = item[6:] or (0, 0, 0, 0, ())
-    return Claimed(
-        id=item[0].decode(),
-        token=item[1].decode(),
-        body=item[2],
-        mailbox=item[3].decode(),
-        waited_ms=item[4],
-        attempt=item[5],
-        retries=retries,
-        stalls=stalls,
-        suspect=bool(suspect),
-        epoch=epoch,
-        merged=tuple(merged),
-    )
 
 
 class Pump(threading.Thread):
@@ -127,20 +48,18 @@ class Pump(threading.Thread):
         self._pending_lock = threading.Condition()
         self._wanted = True
         self._due: float | None = None
-        self._mean_ms: float | None = None
+        self._ahead = Ahead(engine)
 
     def settle(self, delivery: Delivery, decision: Decision) -> None:
         """Queue a decision. It is written before its thread's next message starts, or repeated until it is."""
-        if delivery.started_at is not None:
-            took_ms = (time.monotonic() - delivery.started_at) * 1000
-            self._mean_ms = (
-                took_ms if self._mean_ms is None else self._mean_ms + MEAN_WEIGHT * (took_ms - self._mean_ms)
-            )
+        if delivery.started_at is not None and not delivery.options.get("housekeeping"):
+            self._ahead.took((time.monotonic() - delivery.started_at) * 1000)
         try:
             argv = encode(delivery, decision)
         except Exception as error:
-            log.exception("message %s (mailbox %s) cannot be settled", delivery.claimed.id, delivery.claimed.mailbox)
-            argv = _burial(delivery, error)
+            claimed, named = delivery.claimed, delivery.named()
+            log.exception("message %s (mailbox %s) cannot be settled", claimed.id, claimed.mailbox, extra=named)
+            argv = burial(delivery, error)
         size = sum(len(value) for value in argv if isinstance(value, (bytes, str)))
         with self._pending_lock:
             self._pending += 1
@@ -163,14 +82,8 @@ class Pump(threading.Thread):
         return True
 
     def room(self) -> int:
-        """How many messages this process may claim now."""
-        engine = self._engine
-        if engine.stopping or not engine.inboxes:
-            return 0
-        ahead = 0
-        if self._mean_ms is not None:
-            ahead = min(BATCH, int(engine.threads * AHEAD_MS / max(self._mean_ms, 0.01)))
-        return max(0, min(BATCH, engine.threads + ahead - engine.holdings.in_hand()))
+        """Say how many messages this process may claim now."""
+        return self._ahead.room(BATCH)
 
     def run(self) -> None:
         """Serve until the engine is closed."""
@@ -178,6 +91,7 @@ class Pump(threading.Thread):
         self._announce()
         while not self._engine.closed.is_set():
             try:
+                self._ahead.give_back()
                 batch, left_over = self._collect(left_over)
                 room = self.room()
                 if batch or (room and self._wanted):
@@ -224,10 +138,13 @@ class Pump(threading.Thread):
                 wait_s = 0.0
             elif self._due is not None:
                 wait_s = min(wait_s, max(0.0, self._due - time.monotonic()))
+        looks = self._ahead.is_held() and wait_s > BACK_S
+        if looks:
+            wait_s = BACK_S  # for what is to be given back, and for no claim
         try:
             first = self._arrivals.get(timeout=wait_s) if wait_s else self._arrivals.get_nowait()
         except Empty:
-            self._wanted = True
+            self._wanted = self._wanted or not looks
             return []
         return [] if first is None else [first]
 
@@ -308,13 +225,15 @@ class Pump(threading.Thread):
         for settlement, outcome in zip(batch, reply, strict=True):
             delivery = settlement.delivery
             if outcome == b"cancelled":
-                log.info("message %s (mailbox %s) ended as cancelled", delivery.claimed.id, delivery.claimed.mailbox)
+                claimed, named = delivery.claimed, delivery.named()
+                log.info("message %s (mailbox %s) ended as cancelled", claimed.id, claimed.mailbox, extra=named)
             if outcome == b"lost" and not delivery.lost:
                 delivery.lost = True
                 log.warning(
                     "message %s (mailbox %s): settled too late, its lease had been lost; nothing of it was written",
                     delivery.claimed.id,
                     delivery.claimed.mailbox,
+                    extra=delivery.named(),
                 )
             self._engine.holdings.remove(delivery)
             if delivery.claimed.suspect:
@@ -328,11 +247,11 @@ class Pump(threading.Thread):
         """Find the settlement that the server cannot take: it is buried, the others are written."""
         if len(batch) == 1:
             settlement = batch[0]
-            claimed = settlement.delivery.claimed
-            log.error("message %s (mailbox %s) cannot be settled: %s", claimed.id, claimed.mailbox, error)
+            claimed, named = settlement.delivery.claimed, settlement.delivery.named()
+            log.error("message %s (mailbox %s) cannot be settled: %s", claimed.id, claimed.mailbox, error, extra=named)
             if settlement.argv[2] == "dead" and settlement.argv[7] == 0:
                 return [b"lost"]
-            batch = [Settlement(settlement.delivery, _burial(settlement.delivery, error), 0)]
+            batch = [Settlement(settlement.delivery, burial(settlement.delivery, error), 0)]
         replies: list[bytes] = []
         middle = max(1, len(batch) // 2)
         for half in (batch[:middle], batch[middle:]):
@@ -351,13 +270,16 @@ class Pump(threading.Thread):
         due_ms, left, items = reply
         self._due = None if due_ms < 0 else time.monotonic() + due_ms / 1000
         deadline = sent_at + engine.options.lease_ms / 1000
-        deliveries = [self._deliver(read_claimed(item), deadline) for item in items]
+        deliveries = [read_delivery(read_claimed(item), deadline) for item in items]
         engine.holdings.add(deliveries)
         for delivery in deliveries:
             engine.cancels.check(delivery)
             inbox = engine.inboxes.get(delivery.queue_name)
+            if inbox is None and delivery.decision is None:
+                # asked for by one queue, and naming another: whoever claims it next would find the same
+                delivery.decision = Dead(f"the message cannot be read: it names the queue {delivery.queue_name!r:.100}")
             if isinstance(delivery.decision, Dead):
-                engine.finish(delivery, delivery.decision)
+                self._bury(delivery, delivery.decision)
             elif inbox is None or engine.stopping:
                 engine.finish(delivery, Release(started=False))
             else:
@@ -367,31 +289,7 @@ class Pump(threading.Thread):
         else:
             engine.bell.listen()
 
-    def _deliver(self, claimed: Claimed, deadline: float) -> Delivery:
-        """Decode a message. One that cannot be decoded is buried at once: no worker ever could."""
-        try:
-            message = dramatiq.Message.decode(claimed.body)
-        except DecodeError as error:
-            unreadable: dramatiq.Message[Any] = dramatiq.Message(
-                queue_name="", actor_name="", args=(), kwargs={}, options={}, message_id=claimed.id
-            )
-            delivery = Delivery(unreadable, claimed, deadline=deadline)
-            delivery.decision = Dead(f"the message cannot be decoded: {error.error!r}")
-            return delivery
-        if claimed.merged:
-            message.options["merged"] = [_arguments(body) for body in claimed.merged]
-        return Delivery(message, claimed, deadline=deadline)
-
-
-def _burial(delivery: Delivery, error: Exception) -> list[Argument]:
-    """Make the settlement of a message whose own cannot be sent or taken."""
-    reason = f"cannot be settled: {error}".encode("utf-8", "backslashreplace")
-    return [delivery.claimed.id, delivery.claimed.token, "dead", 0, "", reason, b"", 0]
-
-
-def _arguments(body: bytes) -> dict[str, Any] | None:  # Any: whatever was sent
-    try:
-        merged = dramatiq.Message.decode(body)
-    except DecodeError:
-        return None
-    return {"args": list(merged.args), "kwargs": merged.kwargs, "message_id": merged.message_id}
+    def _bury(self, delivery: Delivery, decision: Dead) -> None:
+        claimed, named = delivery.claimed, delivery.named()
+        log.error("message %s (mailbox %s): %s", claimed.id, claimed.mailbox, decision.error, extra=named)
+        self._engine.finish(delivery, decision)

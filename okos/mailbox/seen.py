@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-import dramatiq
-from dramatiq.errors import DecodeError
+from okos.mailbox.reading import actor_of, encodable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +63,13 @@ class DelayedSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSeen:
-    """A mailbox and how much waits in it. `age_ms` is that of its first message, since its publication."""
+    """A mailbox and how much waits in it.
+
+    Attributes:
+        age_ms: Of its first message, since its publication.
+        first_state: Of its first message: 'waiting', 'running' or 'backoff'.
+        first_due_in_ms: Until its first message may start, for a backoff or a hold; else 0.
+    """
 
     mailbox: str
     length: int
@@ -71,6 +77,8 @@ class UserSeen:
     paused: bool
     due_in_ms: int | None
     age_ms: int
+    first_state: str = "waiting"
+    first_due_in_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +129,16 @@ class LimitsSeen:
     all_paused: bool
 
 
+class AuditLog(StrEnum):
+    """The two logs of the audit: none pushes entries out of the other."""
+
+    CHANGES = "changes"
+    VISITS = "visits"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """That somebody changed something: who, what, to what, and what came of it. `at_ms` is by the server's clock."""
+    """What somebody did: who, what, to what, and what came of it. `at_ms` is by the server's clock."""
 
     at_ms: int
     who: str
@@ -145,22 +160,14 @@ class ServerSeen:
     persistent: bool
 
 
-def actor_of(body: bytes) -> str | None:
-    """Read the actor of a message; None when it cannot be decoded."""
-    try:
-        return dramatiq.Message.decode(body).actor_name
-    except DecodeError:
-        return None
-
-
 def read_running(reply: Any) -> list[RunningSeen]:  # Any, here and below: Redis' reply
     """Read the running script's reply."""
     return [
         RunningSeen(
-            id=item[0].decode(),
-            mailbox=item[1].decode(),
-            queue=item[2].decode(),
-            worker=item[3].decode(),
+            id=shown(item[0]),
+            mailbox=shown(item[1]),
+            queue=shown(item[2]),
+            worker=shown(item[3]),
             attempt=item[4],
             lease_left_ms=item[5],
             age_ms=item[6],
@@ -173,9 +180,9 @@ def read_delayed(reply: Any) -> list[DelayedSeen]:
     """Read the delayed script's reply."""
     return [
         DelayedSeen(
-            id=item[0].decode(),
-            mailbox=item[1].decode(),
-            queue=item[2].decode(),
+            id=shown(item[0]),
+            mailbox=shown(item[1]),
+            queue=shown(item[2]),
             actor=actor_of(item[3]),
             due_in_ms=max(0, item[4]),
         )
@@ -189,7 +196,7 @@ def read_limits(reply: Any) -> LimitsSeen:
     overrides = {}
     for i in range(0, len(own), 2):
         said = json.loads(own[i + 1])
-        overrides[own[i].decode()] = Limits(
+        overrides[shown(own[i])] = Limits(
             max_jobs_per_user=said.get("jobs"), jobs_per_second=said.get("rate"), burst=said.get("burst")
         )
     return LimitsSeen(
@@ -197,7 +204,7 @@ def read_limits(reply: Any) -> LimitsSeen:
         all_per_second=float(all_rate),
         all_burst=all_burst,
         overrides=dict(sorted(overrides.items())),
-        paused=tuple(sorted(one.decode() for one in paused)),
+        paused=tuple(sorted(map(shown, paused))),
         all_paused=bool(all_paused),
     )
 
@@ -223,7 +230,8 @@ def read_audit(line: bytes) -> AuditEntry:
     """Read one line of the audit log."""
     said = json.loads(line)
     return AuditEntry(
-        at_ms=said["at"], who=said["who"], action=said["action"], target=said["target"], outcome=said["outcome"]
+        at_ms=said["at"],
+        **{field: encodable(said[field]) for field in ("who", "action", "target", "outcome")},
     )
 
 
@@ -239,7 +247,7 @@ def group(letters: Iterable[DeadLetter]) -> list[DeadGroup]:
 
 def masked(error: str) -> str:
     """Take out of an error what differs from one message to the next: numbers, ids, addresses."""
-    line = error.partition("\n")[0][:300]
+    line = " ".join(error.partition("\n")[0][:300].split())
     return re.sub(r"\b(?=\w*\d)[0-9a-fA-F-]{8,}\b|\d+(?:\.\d+)?", "…", line)
 
 

@@ -33,11 +33,13 @@ class Shelf:
 
     def write(self, name: str, value: bytes, *, ttl_ms: int) -> None:
         """Write a value that ends after `ttl_ms`."""
+        self._store.require_schema()
         with translated():
             self._store.client.set(self._store.key(f"store:s:{name}"), value, px=ttl_ms)
 
     def write_all(self, values: Mapping[str, bytes], *, ttl_ms: int) -> None:
         """Write several values in one round trip."""
+        self._store.require_schema()
         with translated():
             pipeline = self._store.client.pipeline(transaction=False)
             for name, value in values.items():
@@ -46,5 +48,6 @@ class Shelf:
 
     def delete(self, name: str) -> None:
         """Delete a value or a list now."""
+        self._store.require_schema()
         with translated():
             self._store.client.delete(self._store.key(f"store:s:{name}"), self._store.key(f"store:l:{name}"))

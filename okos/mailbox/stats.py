@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from okos.mailbox.reading import shown
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
@@ -75,20 +77,22 @@ def read_stats(reply: Any) -> tuple[Stats, list[WorkerSeen]]:  # Any: Redis' rep
         timed=timed,
         done_kept=done_kept,
     )
-    workers = []
-    for i in range(0, len(processes), 3):
-        process, seen_at, described = processes[i : i + 3]
-        if described:
-            said = json.loads(described)
-            workers.append(
-                WorkerSeen(
-                    id=process.decode(),
-                    pid=said["pid"],
-                    host=said["host"],
-                    threads=said["threads"],
-                    queues=tuple(said["queues"]),
-                    in_hand=said["in_hand"],
-                    seen_ms_ago=max(0, int(now - float(seen_at))),
-                )
-            )
-    return stats, workers
+    seen = (_worker(*processes[i : i + 3], now=now) for i in range(0, len(processes), 3))
+    return stats, [worker for worker in seen if worker is not None]
+
+
+def _worker(process: bytes, seen_at: bytes, described: bytes, *, now: int) -> WorkerSeen | None:
+    """Read what a process says of itself; None for one that says nothing that this version understands."""
+    try:
+        said = json.loads(described)
+        return WorkerSeen(
+            id=shown(process),
+            pid=said["pid"],
+            host=said["host"],
+            threads=said["threads"],
+            queues=tuple(said["queues"]),
+            in_hand=said["in_hand"],
+            seen_ms_ago=max(0, int(now - float(seen_at))),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -24,13 +24,15 @@ from redis.exceptions import (
     ResponseError,
     TryAgainError,
 )
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from okos.mailbox.errors import EngineError, StoreUnavailable
+from okos.mailbox.errors import EngineError, StoreUnavailable, WrongSchema
+from okos.mailbox.schema import schema_problem
 from okos.mailbox.script import Script, compose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from okos.mailbox.publication import Publication
 
@@ -55,6 +57,7 @@ TRANSITIONS = (
     "replace",
     "hold",
     "lease",
+    "take_back",
     "pause",
     "requeue",
     "mailbox",
@@ -66,6 +69,7 @@ TRANSITIONS = (
     "running",
     "delayed",
     "limits",
+    "completed",
     "discard",
     "audit",
 )
@@ -93,6 +97,9 @@ class ScriptFailed(EngineError):
 def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
     """Make a client: no retries, no decoding, a pool of its own. Connects at first use.
 
+    It says nothing of itself to the server: that would be up to three commands more for each connection, which a user
+    with the least rights may not run.
+
     Raises:
         ValueError: The URL is not one that redis-py knows.
     """
@@ -103,6 +110,8 @@ def connect(url: str, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Re
         # no retry, but what is named here closes the connection
         retry=Retry(NoBackoff(), 0, (redis.ConnectionError, redis.TimeoutError, OSError, *_DEMOTED)),
         retry_on_timeout=False,
+        driver_info=None,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         health_check_interval=0,
     )
 
@@ -132,7 +141,12 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _evalsha(client: redis.Redis, digest: bytes, prefix: str, argv: Sequence[Argument]) -> Any:  # Any: Redis' reply
-    return client.execute_command("EVALSHA", digest, 1, prefix, *argv)  # type: ignore[no-untyped-call]  # redis-py's
+    try:
+        return client.execute_command("EVALSHA", digest, 1, prefix, *argv)  # type: ignore[no-untyped-call]  # redis-py's
+    except UnicodeEncodeError:
+        # Nothing was sent. A name that is no text (see `reading.kept`) goes back as it came.
+        sent = [one.encode("utf-8", "surrogateescape") if isinstance(one, str) else one for one in argv]
+        return client.execute_command("EVALSHA", digest, 1, prefix, *sent)  # type: ignore[no-untyped-call]  # as above
 
 
 class Store:
@@ -149,16 +163,40 @@ class Store:
         self.prefix = f"{{{namespace}}}:"
         self.client = connect(url)
         self._scripts: dict[str, Script] = {name: compose(name, time_piece=time_piece) for name in TRANSITIONS}
+        self._knows_schema = False
 
     def another_connection(self, *, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
         """Make a client for one thread that must not wait for the others."""
         return connect(self.url, socket_timeout_s=socket_timeout_s)
+
+    def require_schema(self, *, client: redis.Redis | None = None) -> None:
+        """Look whether this release may touch what is stored; once, for a store that it may.
+
+        Raises:
+            WrongSchema: It must not; this is asked again the next time.
+            StoreUnavailable: No answer.
+        """
+        if self._knows_schema:
+            return
+        if problem := self.schema_problem(client=client):
+            raise WrongSchema(problem)
+        self._knows_schema = True
+
+    def schema_problem(self, *, client: redis.Redis | None = None) -> str:
+        """Say why this release must not touch what is stored; empty if it may."""
+        return schema_problem(self.stored_schema(client=client), self.prefix[1:-2])
+
+    def stored_schema(self, *, client: redis.Redis | None = None) -> bytes | None:
+        """Read the number of the form of what is stored; None where there is none."""
+        with translated():
+            return cast("bytes | None", (client or self.client).hget(self.key("engine"), "schema"))
 
     def call(self, name: str, *argv: Argument, client: redis.Redis | None = None) -> Any:  # Any: Redis' reply
         """Run one transition.
 
         Raises:
             StoreUnavailable: No reply; the transition may have run.
+            WrongSchema: What is stored is not for this release; nothing has run.
             ScriptFailed: The transition refused or failed.
         """
         return self.exchange([(name, argv)], client=client)[0]
@@ -175,6 +213,7 @@ class Store:
             ScriptFailed: The only call failed.
         """
         used = client or self.client
+        self.require_schema(client=used)
         with translated():
             try:
                 return self._round_trip(used, calls)
@@ -247,6 +286,11 @@ class Store:
             raise StoreUnavailable(f"the Redis server refused {len(publications)} messages: {error}") from error
         return None if reply == 0 else [outcome.decode() for outcome in reply[::2]]
 
+    def is_accepted(self, dedup_id: str) -> bool:
+        """Tell whether a message with this dedup id was accepted and is remembered."""
+        with translated():
+            return self.client.get(self.key(f"dedup:{dedup_id}")) is not None
+
     def ping(self) -> None:
         """Ask for an answer; raises StoreUnavailable when there is none."""
         with translated():
@@ -279,11 +323,6 @@ class Store:
             pipeline.ltrim(bell, 0, 0)
             pipeline.pexpire(bell, 15_000)
             pipeline.execute()
-
-    def ring_all(self, queues: Iterable[str]) -> None:
-        """Ring the bells of these queues."""
-        for queue in queues:
-            self.ring(f"{self.prefix}bell:{queue}".encode())
 
     def dead_letters(
         self, *, since_ms: int | None, until_ms: int | None, offset: int, count: int

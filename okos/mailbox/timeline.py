@@ -1,18 +1,20 @@
 """What has become of one message: its record, and what is kept of its attempts, as a list of events.
 
-The record says when it was published, what holds it now and when it ended; an attempt that did not end well is written
-down by the process that ran it, with its next heartbeat (lua/measure.lua). An attempt that ended well leaves nothing
-but the message's end: so that a message that is answered at once costs nothing more.
+The record says when it was published, when it was claimed last and by whom, and when it ended; an attempt that did not
+end well is written down by the process that ran it, with its next heartbeat (lua/measure.lua). An attempt that ended
+well leaves nothing but the message's end: so that a message that is answered at once costs nothing more.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dramatiq
-from dramatiq.errors import DecodeError
+from okos.mailbox.reading import kept, message_or_none
+
+if TYPE_CHECKING:
+    import dramatiq
 
 #: How an attempt ended, as it reads in a timeline.
 _ENDED = {
@@ -43,6 +45,7 @@ class MessageDetail:
             it was completed or cancelled within the last minutes, and nothing of it is kept.
         position: In its mailbox, 0 is the first; None if it is not in it, or far behind.
         due_at_ms: It may not start before; None if it may.
+        claimed_at_ms: When its last attempt was claimed.
         requeued: How often it got another life as a dead letter.
         cancelling: Why it is being cancelled, while it still runs.
         worker: The process that runs it, or ran it last.
@@ -61,6 +64,7 @@ class MessageDetail:
     published_at_ms: int | None = None
     due_at_ms: int | None = None
     expires_at_ms: int | None = None
+    claimed_at_ms: int | None = None
     ended_at_ms: int | None = None
     attempts: int = 0
     retries: int = 0
@@ -76,20 +80,23 @@ class MessageDetail:
     events: tuple[Event, ...] = ()
 
 
-def read_message(message_id: str, reply: Any) -> MessageDetail | None:  # Any: Redis' reply
-    """Read the message script's reply; None if nothing is known of this id."""
+def read_message(reply: Any) -> MessageDetail | None:  # Any: Redis' reply
+    """Read the message script's reply; None if nothing is known of the id that was asked for."""
     if not reply:
         return None
-    now_ms, packed, body, error, trace, lease, position, expires, lines = reply
+    now_ms, packed, body, error, trace, lease, position, expires, lines, accepted = reply
+    message_id = kept(accepted)
     attempts = [json.loads(line) for line in lines.splitlines()]
     if not packed:
-        return MessageDetail(id=message_id, now_ms=now_ms, state="ended", events=tuple(map(_attempt, attempts)))
+        return MessageDetail(
+            id=message_id,
+            now_ms=now_ms,
+            state="ended",
+            events=tuple(event for one in attempts for event in _attempt(one)),
+        )
     record = json.loads(packed)
     state, due = record["state"], record.get("due")
-    try:
-        message = dramatiq.Message.decode(body)
-    except DecodeError:
-        message = None
+    message = message_or_none(body)
     ended = record.get("ended")
     return MessageDetail(
         id=message_id,
@@ -102,6 +109,7 @@ def read_message(message_id: str, reply: Any) -> MessageDetail | None:  # Any: R
         published_at_ms=record["at"],
         due_at_ms=due if due and due > now_ms and state != "running" else None,
         expires_at_ms=None if expires == b"" else int(float(expires)),
+        claimed_at_ms=record.get("claimed"),
         ended_at_ms=ended,
         attempts=record.get("attempts", 0),
         retries=record.get("retries", 0),
@@ -119,15 +127,33 @@ def read_message(message_id: str, reply: Any) -> MessageDetail | None:  # Any: R
 
 
 def _events(record: dict[str, Any], attempts: list[dict[str, Any]]) -> tuple[Event, ...]:
-    events = [Event(at_ms=record["at"], what="published"), *map(_attempt, attempts)]
-    if record["state"] in {"done", "dead"}:
+    """In the order in which they must have happened.
+
+    Not by their instants alone: a worker takes that of an attempt's end a little after the end that it led to.
+    """
+    ended = record["ended"] if record["state"] in {"done", "dead"} else None
+    events = [Event(at_ms=record["at"], what="published")]
+    for one in sorted(attempts, key=lambda said: said["at"]):
+        events += _attempt(one, no_later=ended)
+    claimed, is_running = record.get("claimed"), record["state"] == "running"
+    # the line of an attempt that has ended says when it began
+    if claimed is not None and (is_running or claimed > max((one["at"] for one in attempts), default=0)):
+        events.append(Event(at_ms=claimed, what=_claimed(max(1, record.get("attempts", 0)), record["proc"])))
+    if ended is not None:
         what = "completed" if record["state"] == "done" else "became a dead letter"
-        events.append(Event(at_ms=record["ended"], what=what))
-    # the sort is stable: an attempt is written down a little after the end that it led to
-    return tuple(sorted(events, key=lambda event: event.at_ms))
+        events.append(Event(at_ms=ended, what=what))
+    return tuple(events)
 
 
-def _attempt(said: dict[str, Any]) -> Event:
+def _attempt(said: dict[str, Any], *, no_later: int | None = None) -> tuple[Event, Event]:
     outcome = _ENDED.get(said["outcome"], said["outcome"])
     what = f"attempt {said['attempt']} {outcome}, after {said['run_ms']} ms in process {said['process']}"
-    return Event(at_ms=said["at"], what=what, error=said["error"])
+    ended = said["at"] if no_later is None else min(said["at"], no_later)
+    return (
+        Event(at_ms=ended - said["run_ms"], what=_claimed(said["attempt"], said["process"])),
+        Event(at_ms=ended, what=what, error=said["error"]),
+    )
+
+
+def _claimed(attempt: int, process: str) -> str:
+    return f"attempt {attempt} claimed by process {process}"

@@ -31,6 +31,10 @@ _OUTCOMES = {
 }
 
 
+#: Ends of attempts that are not counted as such.
+_NOT_COUNTED = ("deferred", "released")
+
+
 class Metrics(Middleware):
     """Measures how long messages wait and run and how they end; the engine's heartbeat writes it. See `Meter`.
 
@@ -78,8 +82,10 @@ class Metrics(Middleware):
         run_ms = None if started_at is None else round((now - started_at) * 1000)
         claimed, options = message.claimed, message.options
         is_held = options.get("hold") or options.get("delayed")
-        is_first = claimed.attempt == 1 and not claimed.epoch and not is_held
+        exception = exception or message.refused
         outcome = outcome_of(message, exception)
+        # what is put off or given back starts as its first attempt again, and has waited until then
+        is_first = claimed.attempt == 1 and outcome not in _NOT_COUNTED and not claimed.epoch and not is_held
         self.meter.attempt(
             message.actor_name if message.actor_name in broker.actors else OTHER,
             outcome=outcome,

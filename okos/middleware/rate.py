@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dramatiq.middleware import Middleware
 
-from okos.mailbox.policy import RatePolicy
+from okos.mailbox.policy import RatePolicy, wrong_limit
 
 
 class RateLimit(Middleware):
@@ -15,10 +15,13 @@ class RateLimit(Middleware):
     What must wait holds no thread.
 
     Args:
-        jobs_per_second: Cost units that leak per second; None for no limit.
-        burst: What the bucket holds; None for one second's worth, at least 1.
+        jobs_per_second: Cost units that leak per second, from 0.000001 to a million; None for no limit.
+        burst: What the bucket holds, from 1 to a million; None for one second's worth, at least 1.
         all_per_second: The same for all mailboxes together; None for no limit.
         all_burst: Likewise.
+
+    Raises:
+        ValueError: One of them is out of these bounds, which are those of the settings (`okos.mailbox.policy.LIMITS`).
     """
 
     def __init__(
@@ -30,11 +33,13 @@ class RateLimit(Middleware):
         all_burst: int | None = None,
     ) -> None:
         for name, rate in (("jobs_per_second", jobs_per_second), ("all_per_second", all_per_second)):
-            if rate is not None and rate <= 0:
-                raise ValueError(f"{name} must be above 0, or None for no limit, not {rate}")
+            if rate is not None and (rate == 0 or wrong_limit("jobs_per_second", rate)):
+                raise ValueError(f"{name} must be from 1e-06 to 1,000,000, or None for no limit, not {rate!r}")
         for name, size in (("burst", burst), ("all_burst", all_burst)):
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
+            if size is not None and wrong_limit("burst", size):
+                raise ValueError(
+                    f"{name} must be a whole number from 1 to 1,000,000, or None for one second's worth, not {size!r}"
+                )
         self.policy = RatePolicy(
             jobs_per_second=jobs_per_second,
             burst=burst or max(1, int(jobs_per_second or 1)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from okos.model.conversation import Conversation, Photo, Said
-from okos.model.failure import ModelBusy, ModelRefused, ModelTold
+from okos.model.failure import UNHEARD, ModelBusy, ModelRefused, ModelTold
 from okos.model.offline import OfflineResponder
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from okos.settings import Model
 
 __all__ = [
+    "UNHEARD",
     "Conversation",
     "ModelBusy",
     "ModelRefused",
@@ -49,6 +50,7 @@ def build_model(settings: Model, *, on_usage: Callable[[int, int], None] | None 
         api_key=api_key or None,
         name=settings.name,
         stream=settings.stream,
+        speech=settings.speech,
         timeout_ms=round(settings.timeout_s * 1000),
         first_piece_timeout_ms=round(settings.first_token_timeout_s * 1000),
         on_usage=on_usage,

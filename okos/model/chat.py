@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import openai
 
-from okos.model.failure import ModelBusy, ModelTold, TooLong
+from okos.model.failure import UNHEARD, ModelBusy, ModelTold, TooLong
 from okos.model.photo import for_model
 from okos.model.verdict import FILTERED, verdict
 from okos.model.wire import messages
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 _NO_KEY = "no-key"
 _CUT_OFF = "\n\n[…] (The model stopped here: its limit on the length of an answer.)"
 _CONNECT_TIMEOUT_S = 10.0
+# What a server answers to sound that it cannot read.
+_UNHEARD_STATUSES = frozenset({400, 415, 422})
+
+UNCLEAR = "I could make out no words in this. Please say it again, or write it."
+
 # How long to wait for the end mark once the answer is complete; it only saves the next one a handshake.
 _END_MARK_TIMEOUT_S = 1.0
 
@@ -45,6 +50,7 @@ class ChatModel:
         base_url: Address of the API, `/v1` included.
         api_key: None for a server that needs none.
         name: The model to ask for.
+        speech: What to ask to write down what is said; None if nobody can.
         stream: Whether to have the answer in pieces; False for servers that cannot.
         timeout_ms: The longest silence within an answer; without streaming, the longest wait for it.
         first_piece_timeout_ms: The longest silence before the first piece of an answer.
@@ -59,6 +65,7 @@ class ChatModel:
         api_key: str | None,
         name: str,
         stream: bool,
+        speech: str | None = None,
         timeout_ms: int,
         first_piece_timeout_ms: int,
         on_usage: Callable[[int, int], None] | None = None,
@@ -67,6 +74,7 @@ class ChatModel:
         self._api_key = api_key or _NO_KEY
         self._name = name
         self._streams = stream
+        self._speech = speech
         self._timeout_s = timeout_ms / 1000
         self._first_piece_timeout_s = first_piece_timeout_ms / 1000
         self._on_usage = on_usage
@@ -103,6 +111,40 @@ class ChatModel:
                 conversation = conversation.forgetting_half()
             else:
                 return
+
+    async def transcribe(self, content: bytes, *, file_name: str) -> str:
+        """Write down what is said in a sound file.
+
+        Args:
+            content: Its bytes.
+            file_name: By whose ending the server knows its format.
+
+        Raises:
+            ModelBusy: Asking again later may help.
+            ModelRefused: Only the operator can help.
+            ModelTold: There is nothing to hear; the user is to be told why.
+        """
+        if self._speech is None:
+            raise ModelTold("no model for speech is configured: model.speech", told=UNHEARD)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                heard = await self._connected().audio.transcriptions.create(
+                    model=self._speech, file=(file_name, content), response_format="json"
+                )
+            text = heard.text.strip()
+        except openai.APIStatusError as error:
+            if error.status_code in _UNHEARD_STATUSES:
+                raise ModelTold(f"the sound was refused: {error.status_code}", told=UNCLEAR) from None
+            raise verdict(error, with_photo=False, api_key=self._api_key) from None
+        except openai.OpenAIError as error:
+            raise verdict(error, with_photo=False, api_key=self._api_key) from None
+        except TimeoutError as error:
+            raise ModelBusy("the model for speech fell silent") from error
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ModelBusy(f"the model's server sent what is no transcript: {type(error).__name__}") from error
+        if not text:
+            raise ModelTold("a sound without words", told=UNCLEAR)
+        return text
 
     async def aclose(self) -> None:
         """Close the connections; asking again opens new ones."""

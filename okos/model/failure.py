@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from okos.errors import OkosError
 
+UNHEARD = (
+    "I cannot listen to voice messages here: no model for speech is set. Please write instead."
+    " (For the operator: OKOS_MODEL__SPEECH names it, for example whisper-1.)"
+)
+
 
 class ModelBusy(OkosError):
     """The model is overloaded, out of reach, or broke off: asking again later may help.

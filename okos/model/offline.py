@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from okos.model.failure import ModelTold
+from okos.model.failure import UNHEARD, ModelTold
 from okos.model.photo import look_at
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class OfflineResponder:
         for piece in _pieces(answer):
             await asyncio.sleep(self._pause_ms / 1000)
             yield piece
+
+    async def transcribe(self, content: bytes, *, file_name: str) -> str:
+        """Raise `ModelTold`: it cannot hear."""
+        del content, file_name
+        raise ModelTold("no model is connected", told=UNHEARD)
 
     async def aclose(self) -> None:
         """Hold nothing, so close nothing."""

@@ -5,6 +5,7 @@ overview.py    how it does, in one reading
 gateway.py     the gateway, as it shows in the store
 health.py      whether a message that is sent now is handled: by sending one
 prometheus.py  the figures, in Prometheus' form
+story.py       what has become of a message, and of its answer
 text.py        a message with or without what its user wrote
 
 Rule: nothing here knows who asks, a terminal or a browser.

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from okos.operate.privacy import erase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
-    from okos.mailbox import MailboxBroker
+    from okos.mailbox import MailboxBroker, Which
+    from okos.operate.privacy import Kept
 
 EVERYTHING = "everything"
 
@@ -78,19 +82,10 @@ class Desk:
         self._note("requeue", _named(wanted), f"{count} requeued")
         return count
 
-    def requeue_all(
-        self,
-        *,
-        mailbox: str | None = None,
-        since_ms: int | None = None,
-        error: str | None = None,
-        actor: str | None = None,
-    ) -> int:
+    def requeue_all(self, **which: Unpack[Which]) -> int:
         """Requeue every dead letter that fits, oldest first; returns how many."""
-        count = self._broker.requeue_all(mailbox=mailbox, since_ms=since_ms, error=error, actor=actor)
-        given = {"mailbox": mailbox, "since_ms": since_ms, "error": error, "actor": actor}
-        which = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
-        self._note("requeue all", which or EVERYTHING, f"{count} requeued")
+        count = self._broker.requeue_all(**which)
+        self._note("requeue all", _which(which), f"{count} requeued")
         return count
 
     def discard(self, message_ids: Iterable[str]) -> int:
@@ -100,8 +95,24 @@ class Desk:
         self._note("delete", _named(wanted), f"{count} deleted")
         return count
 
+    def discard_all(self, **which: Unpack[Which]) -> int:
+        """Delete every dead letter that fits, for good; returns how many."""
+        count = self._broker.discard_all(**which)
+        self._note("delete all", _which(which), f"{count} deleted")
+        return count
+
+    def erase(self, key: str) -> Kept:
+        """Erase what is kept of a mailbox; returns what there was."""
+        kept = erase(self._broker, key)
+        self._note("erase", key, str(kept))
+        return kept
+
     def _note(self, action: str, target: str, outcome: str) -> None:
         self._broker.note(self._who, action, target, outcome)
+
+
+def _which(which: Which) -> str:
+    return ", ".join(f"{name} {value}" for name, value in which.items() if value is not None) or EVERYTHING
 
 
 def _named(message_ids: list[str]) -> str:

@@ -22,8 +22,8 @@ class GatewaySeen:
 
     Attributes:
         holder: The process that is it, as host/pid/…; None if none is.
-        state: What it said of itself within the last seconds (pid, since_s, bot, online, buffered, full); empty if
-            it said nothing.
+        state: What it said of itself within the last seconds (pid, since_s, bot, online, buffered, full, held_chats,
+            held_ms); empty if it said nothing.
     """
 
     bot_id: int
@@ -42,9 +42,12 @@ def read_gateway(broker: MailboxBroker, settings: Settings) -> GatewaySeen | Non
     if token is None:
         return None
     bot_id = int(token.get_secret_value().partition(":")[0])
-    state = broker.read(f"telegram:{bot_id}:state")
+    try:
+        state = json.loads(broker.read(f"telegram:{bot_id}:state") or b"null")
+    except ValueError:
+        state = None  # somebody wrote it by hand
     return GatewaySeen(
         bot_id=bot_id,
         holder=broker.lease_holder(f"telegram:{bot_id}"),
-        state={} if state is None else json.loads(state),
+        state=state if isinstance(state, dict) else {},
     )

@@ -93,6 +93,7 @@ _HISTOGRAMS = ("okos_wait_seconds", "okos_run_seconds")
 _OTHERS = (
     "okos_attempts_total",
     "okos_gateway_buffered",
+    "okos_gateway_held_chats",
     "okos_gateway_online",
     "okos_gateway_up",
     "okos_mailboxes_paused",
@@ -181,6 +182,8 @@ def _gateway(gateway: GatewaySeen | None) -> Iterable[_Family]:
         yield _one("okos_gateway_online", "gauge", "Whether it is connected to Telegram.", int(gateway.online))
         buffered = int(gateway.state.get("buffered", 0))
         yield _one("okos_gateway_buffered", "gauge", "Updates that arrived and are not accepted yet.", buffered)
+        held = int(gateway.state.get("held_chats", 0))
+        yield _one("okos_gateway_held_chats", "gauge", "Chats that Telegram wants left alone for a while.", held)
 
 
 def _one(name: str, kind: str, text: str, value: float) -> _Family:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 #: Fields of an envelope that may hold what somebody wrote, or whom they are.
 _WORDS = frozenset({"text", "emoji", "file_name", "address"})
 HIDDEN = "…"
+#: The last instant that a calendar has (Unix time, ms): what is later, or before 1970, somebody made up.
+LATEST_MS = 253_402_300_799_000
 
 
 def describe_message(message: dramatiq.Message[Any], *, texts: bool) -> dict[str, Any]:  # Any: what was sent

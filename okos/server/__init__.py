@@ -17,7 +17,7 @@ from okos.server.answer import (
     check_server,
     shown,
 )
-from okos.server.embedded import Server, find_binary, start_server, stop_one_left_behind
+from okos.server.embedded import Server, as_admin, find_binary, start_server, stop_one_left_behind
 from okos.settings import Settings
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ServerFacts",
     "ServerTooOld",
     "ServerUnavailable",
+    "as_admin",
     "check_server",
     "find_binary",
     "find_server",
@@ -50,7 +51,7 @@ def find_server(settings: Settings) -> Server:
     if url := live_url(settings):
         check_server(url)
         return Server(url=url)
-    return start_server(home, find_binary())
+    return start_server(home, find_binary(), namespace=settings.namespace)
 
 
 def live_url(settings: Settings) -> str | None:

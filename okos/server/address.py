@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from okos.home import write_private
+
 # What a path may measure in sockaddr_un: 104 bytes on macOS (108 on Linux), the closing NUL among them.
 SOCKET_PATH_BYTES = 103
 
@@ -23,7 +25,7 @@ def choose_socket(home: Path) -> tuple[Path, tuple[Path, ...]]:
     directory = _pointed_to(pointer)
     if directory is None:
         directory = Path(tempfile.mkdtemp(prefix="okos-"))
-        pointer.write_text(str(directory), encoding="utf-8")
+        write_private(pointer, str(directory))
     path = directory / "server.sock"
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         raise OSError(f"the path of its socket, {path}, is too long; set TMPDIR or OKOS_HOME to a shorter one")

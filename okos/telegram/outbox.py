@@ -6,24 +6,26 @@ what is there already.
 
     in the outbox ──(a thread takes it)── being said ──(every message of it is there)── settled
          ▲                                   │
-         └──── deferred: too fast, no line ──┴── cannot be said there: a dead letter, with the reason
+         └──── deferred: too fast, no line ──┴── cannot be said there, or fails again and again for a reason that
+                                                 nobody foresaw: a dead letter, with the reason
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import dramatiq
 import structlog
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Interrupt
 
 from okos.envelope import BadEnvelope, Reply
 from okos.errors import OkosError
-from okos.mailbox import Defer, current_run
-from okos.mailbox import Delivery as InHand
-from okos.middleware import History, Retry, Shutdown, TimeLimit, UserMutex
+from okos.mailbox import Postpone, StoreUnavailable, current_run
+from okos.middleware import History, Metrics, Retry, Shutdown, TimeLimit, UserMutex
 from okos.outbox import DELIVER
 from okos.telegram.activity import Activity
 from okos.telegram.address import Address
@@ -31,24 +33,23 @@ from okos.telegram.client import monotonic_ms
 from okos.telegram.download import QUEUE as DOWNLOAD
 from okos.telegram.envelope import OUTBOX
 from okos.telegram.ledger import Ledger, Shown
-from okos.telegram.markup import Marked, marked
 from okos.telegram.pace import Pace
 from okos.telegram.preview import Previews
 from okos.telegram.sender import GivenUp, Later, Sender, random_id
-from okos.telegram.split import split
+from okos.telegram.upload import Uploads, pieces_of
 from okos.telegram.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
-    from dramatiq import Broker
-    from dramatiq.broker import MessageProxy
+    from dramatiq.middleware import Middleware
 
     from okos.envelope import Envelope
     from okos.mailbox import MailboxBroker, Run
     from okos.settings import Settings
     from okos.telegram.client import Client
     from okos.telegram.download import Downloads
+    from okos.telegram.markup import Marked
 
 R = TypeVar("R")
 
@@ -57,41 +58,23 @@ THREADS = 16
 ANSWER_S = 5.0
 #: A thread of the worker looks so often whether to stop: a restart waits for that.
 _LOOK_MS = 100
+#: A reply that is to wait longer is tried once a day: the engine puts nothing off for ever.
+_LONGEST_WAIT_MS = 86_400_000
+#: What nobody foresaw (an address that cannot be written, a fault of the library's) is tried so often, within two
+#: minutes: it stands at the head of its chat, and what is behind it waits.
+_MOST_RETRIES = 8
 #: What a chat that has been tried so often is remembered by.
 _MOST_TRIED = 10_000
 
 _log = structlog.get_logger()
 
 
-class Postponed(dramatiq.Retry):
-    """The reply goes back to the front of its chat's outbox for a while: no attempt, and no failure."""
-
-    def __init__(self, reason: str, *, delay_ms: int) -> None:
-        super().__init__(reason, delay=delay_ms)
-        self.delay_ms = delay_ms
-
-
-class Postpone(Middleware):
-    """Settles what raises `Postponed` as deferred."""
-
-    def after_process_message(
-        self,
-        broker: Broker,
-        message: MessageProxy,
-        *,
-        result: Any = None,  # Any: whatever the actor returned
-        exception: BaseException | None = None,
-    ) -> None:
-        """Decide, before `Retry` does."""
-        del broker, result
-        if isinstance(exception, Postponed) and isinstance(message, InHand):
-            message.decision = Defer(exception.delay_ms)
-
-
 def delivery_middleware(settings: Settings) -> list[Middleware]:
     """Order the policies of the gateway's worker: what it has in hand is said in the end, however often it fails."""
     done, dead = settings.remove_on_complete, settings.remove_on_fail
     return [
+        # What is said is no turn: it counts for its actor alone.
+        Metrics(quiet=(OUTBOX, DOWNLOAD)),
         UserMutex(),
         TimeLimit(time_limit=settings.time_limit_ms),
         Shutdown(grace_ms=settings.shutdown_grace_ms),
@@ -102,8 +85,6 @@ def delivery_middleware(settings: Settings) -> list[Middleware]:
             dead_age_ms=dead.age_s * 1000,
         ),
         Retry(max_retries=None, min_backoff=500, max_backoff=30_000),
-        # After a run the last one is asked first.
-        Postpone(),
     ]
 
 
@@ -116,6 +97,7 @@ class Delivery:
         settings: How fast, and how a preview is shown.
         loop: The client's.
         downloads: The other actor of this worker.
+        is_sure: Tells whether this process is still the bot's gateway, for sure.
         answer_s: How long Telegram has to answer a call.
     """
 
@@ -127,14 +109,16 @@ class Delivery:
         settings: Settings,
         loop: asyncio.AbstractEventLoop,
         downloads: Downloads,
+        is_sure: Callable[[], bool],
         answer_s: float = ANSWER_S,
     ) -> None:
         self._bot_id = client.bot_id
         self._broker = broker
         self._loop = loop
         self._ledger = Ledger(broker, client.bot_id)
-        pace = Pace(settings.telegram)
-        self._sender = Sender(client, pace, now_ms=monotonic_ms, answer_s=answer_s)
+        self._pace = pace = Pace(settings.telegram)
+        self._sender = Sender(client, pace, now_ms=monotonic_ms, answer_s=answer_s, is_sure=is_sure)
+        self._uploads = Uploads(self._sender, self._ledger, broker=broker, bot_id=client.bot_id, on_loop=self._on_loop)
         self._activity = Activity(self._sender, pace, now_ms=monotonic_ms)
         self._previews = Previews(
             self._sender,
@@ -147,7 +131,11 @@ class Delivery:
         )
         self._tries: dict[str, int] = {}
         dramatiq.actor(
-            broker=broker, actor_name=DELIVER, queue_name=OUTBOX, max_retries=None, throws=(GivenUp, BadEnvelope)
+            broker=broker,
+            actor_name=DELIVER,
+            queue_name=OUTBOX,
+            retry_when=_is_tried_again,
+            throws=(GivenUp, BadEnvelope),
         )(self._deliver)
         downloads.declare()
         self._worker = dramatiq.Worker(
@@ -167,6 +155,10 @@ class Delivery:
         await self._loop.run_in_executor(None, self._worker.stop, grace_ms)
         await self._activity.stop()
         await self._previews.stop()
+
+    def held(self) -> tuple[int, int]:
+        """Tell how many chats Telegram wants left alone now, and how long yet the longest (ms)."""
+        return self._pace.held(now_ms=monotonic_ms())
 
     def accepted(self, envelope: Envelope) -> None:
         """Note that a message is in its mailbox: its turn comes."""
@@ -206,25 +198,23 @@ class Delivery:
         except GivenUp as reason:
             _log.warning("reply given up", message_id=run.message_id, chat=reply.chat, reason=str(reason))
             self._ledger.forget_shown(reply.envelope_id)
+            if reply.attachment is not None:
+                self._broker.delete(reply.attachment.name)
+                self._ledger.forget_uploaded(run.message_id)
             raise
         finally:
             self._loop.call_soon_threadsafe(self._ended, reply)
         self._tries.pop(run.message_id, None)
 
     def _say(self, reply: Reply, address: Address, run: Run) -> None:
-        is_doubtful = self._on_loop(self._previews.finish(reply.envelope_id))
-        shown = self._ledger.shown(reply.envelope_id)
-        pieces = split(marked(reply.text)) if reply.text.strip() else []
-        if shown is not None:
-            if not pieces or (is_doubtful and shown.message is not None):
-                # An edit that nobody knows the end of may yet come: what it changes must not be the answer.
-                self._take_away(shown)
-                shown = None
-            self._ledger.forget_shown(reply.envelope_id, run)
+        pieces, file = pieces_of(reply), reply.attachment
+        shown = self._shown(reply.envelope_id, run, text=bool(pieces), file=file is not None)
         is_long = len(pieces) > 1
         said = self._ledger.said(run.message_id) if is_long else 0
         for number, piece in enumerate(pieces[said:], start=said):
-            if number == 0 and shown is not None:
+            if number == 0 and file is not None:
+                self._uploads.say(reply.kind, file, piece, address=address, record=run.message_id)
+            elif number == 0 and shown is not None:
                 self._turn_into(shown, piece, run.message_id)
             else:
                 self._on_loop(self._sender.say(address, piece, random_id(self._bot_id, run.message_id, number)))
@@ -232,6 +222,29 @@ class Delivery:
                 self._ledger.write_said(run.message_id, number + 1)
         if is_long:
             self._ledger.forget_said(run.message_id, run)
+        if file is not None:
+            run.delete(file.name)
+            self._ledger.forget_uploaded(run.message_id, run)
+
+    def _shown(self, envelope_id: str, run: Run, *, text: bool, file: bool) -> Shown | None:
+        """Find the preview that is to become what a reply says first; one that cannot is taken away."""
+        self._on_loop(self._previews.finish(envelope_id))
+        shown = self._ledger.shown(envelope_id)
+        if shown is None:
+            return None
+        if not shown.may_become(text=text, file=file):
+            try:
+                self._on_loop(self._previews.take_away(shown))
+            except GivenUp as reason:
+                # As with what is too old to be deleted: nothing comes late to it, and it must not go once it is turned.
+                _log.warning("preview stays", chat=shown.address.chat, reason=str(reason))
+                shown = replace(shown, doubtful=False)
+                self._ledger.write_shown(envelope_id, shown)
+            else:
+                self._ledger.forget_shown(envelope_id)
+                return None
+        self._ledger.forget_shown(envelope_id, run)
+        return shown
 
     def _turn_into(self, shown: Shown, piece: Marked, record: str) -> None:
         """Let a preview become the answer; one that is gone is no reason to be silent."""
@@ -240,10 +253,7 @@ class Delivery:
         elif not self._on_loop(self._sender.edit(shown.address, shown.message, piece)):
             self._on_loop(self._sender.say(shown.address, piece, random_id(self._bot_id, record, 0)))
 
-    def _take_away(self, shown: Shown) -> None:
-        self._on_loop(self._previews.take_away(shown))
-
-    def _postponed(self, record: str, reason: Later) -> Postponed:
+    def _postponed(self, record: str, reason: Later) -> Postpone:
         wait_ms = reason.wait_ms
         if wait_ms is None:
             if len(self._tries) > _MOST_TRIED:
@@ -253,7 +263,7 @@ class Delivery:
             wait_ms += random.randrange(wait_ms // 4 + 1)
         if reason.cause is not None:
             _log.info("reply postponed", message_id=record, reason=str(reason), wait_ms=wait_ms)
-        return Postponed(str(reason), delay_ms=wait_ms)
+        return Postpone(min(max(wait_ms, 1), _LONGEST_WAIT_MS), str(reason))
 
     def _ended(self, reply: Reply) -> None:
         if reply.last:
@@ -261,3 +271,9 @@ class Delivery:
 
     def _on_loop(self, work: Coroutine[Any, Any, R]) -> R:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _is_tried_again(retries: int, problem: BaseException) -> bool:
+    """Tell whether a reply that could not be said for no reason of Telegram's is tried once more."""
+    # The store's outages end, a restart cancels what waits for the loop, and a long upload goes on where it was.
+    return isinstance(problem, StoreUnavailable | Interrupt | CancelledError) or retries < _MOST_RETRIES

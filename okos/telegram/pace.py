@@ -93,10 +93,19 @@ class Pace:
         """Tell whether so little is being said that something else may be shown."""
         return not self._all.wait_ms(now_ms, leaving=self._telegram.per_second // 2)
 
+    def is_held(self, chat: str, now_ms: int) -> bool:
+        """Tell whether Telegram wants a chat to be left alone now."""
+        return chat in self._chats and self._chats[chat].held_until_ms > now_ms
+
     def hold(self, chat: str, *, is_group: bool, wait_ms: int, now_ms: int) -> None:
         """Leave a chat alone for so long: Telegram says so."""
         its = self._chat(chat, is_group=is_group, now_ms=now_ms)
         its.held_until_ms = max(its.held_until_ms, now_ms + wait_ms)
+
+    def held(self, *, now_ms: int) -> tuple[int, int]:
+        """Tell how many chats Telegram wants left alone now, and how long yet the longest (ms)."""
+        left = [its.held_until_ms - now_ms for its in self._chats.values() if its.held_until_ms > now_ms]
+        return len(left), max(left, default=0)
 
     def _take(self, chat: str, *, is_group: bool, now_ms: int, leaving: int, leaving_of_all: int) -> int:
         its = self._chat(chat, is_group=is_group, now_ms=now_ms)

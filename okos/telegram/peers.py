@@ -34,6 +34,7 @@ class Peers:
         self._publisher = publisher
         self._users: OrderedDict[int, int] = OrderedDict()
         self._channels: dict[int, int] = {}
+        self._joined_s: dict[int, int] = {}
         self._new: dict[int, int] = {}
 
     def learn(self, users: Iterable[Any], chats: Iterable[Any]) -> None:  # Any: generated
@@ -44,6 +45,7 @@ class Peers:
         for chat in chats:
             if isinstance(chat, T.Channel) and chat.access_hash is not None and not chat.min:
                 self._channels[chat.id] = chat.access_hash
+                self._joined_s[chat.id] = chat.date
 
     def learn_channel(self, channel_id: int, access_hash: int) -> None:
         """Remember what was kept with a channel's box."""
@@ -53,6 +55,10 @@ class Peers:
     def channel(self, channel_id: int) -> int | None:
         """Tell a channel's access hash; None if it is not known."""
         return self._channels.get(channel_id)
+
+    def joined_s(self, channel_id: int) -> int:
+        """Tell when we came into a channel; 0 if Telegram has not said so."""
+        return self._joined_s.get(channel_id, 0)
 
     async def hash_of(self, message: Any) -> int | None:  # Any: generated
         """Tell the right to answer in a message's chat; None if it is not known."""

@@ -6,6 +6,27 @@ included, before its reply is said (`finish`); one call is under way for each an
 is in the ledger before it is in the chat; and it opens a message only when all before it is said. What a chat sees of
 a turn that ended without a reply (it was cancelled, its gateway died) is swept up.
 
+An edit that is not answered may be done at any time, after the last one, too. So the ledger says that a message is in
+doubt before each edit, and that it is not when Telegram has answered; and one that is in doubt does not become the
+answer. Whoever says the reply, at whichever attempt and in whichever gateway, goes by the ledger alone:
+
+    the ledger has    which means                      it grows (`_show_once`)       its reply is said (Delivery)
+    nothing           there is none                    noted, under a random id      as a message of its own
+    a random id       it was sent by it, or was not    sent, then its message noted  by the same id: one, sent or not
+    its message       the chat sees it                 doubtful, then edited         by an edit of it
+    … and "doubtful"  an edit is under way, or nobody  answered: not doubtful; else  taken away, then forgotten, then
+                      knows what became of it          left alone from now on        as a message of its own
+
+A process may be killed behind each step, and the next one does what the table says. It may then edit what is edited
+and delete what is gone, which changes nothing, or say again what is said, by the same random id. So a deletion that
+was not answered is made again until one is. The last edit leaves no doubt: done late, it says the same. Once `finish`
+has returned, nothing of a turn is noted by its previews: behind the settle of the reply that would make a preview of
+the answer, to be swept up.
+
+The doubt costs two writes of three hundred bytes for an edit. Telegram lets a bot say thirty things in a second, and
+half of them are left to answers: thirty writes in a second at most. Instead a gateway could take all that its
+predecessor has shown for doubtful; but then each restart would show the answers under way as new messages.
+
 Where the client has drafts, a private chat is shown one of these: it leaves no message behind. Used on the event loop.
 """
 
@@ -49,6 +70,8 @@ _QUIET_S = 60.0
 _SWEEP_S = 5.0
 _SOON_S = 0.5
 _PAUSE_S = 1.0
+#: From this code on an error of Telegram's does not tell whether the call was done, or will be.
+_ITS_TROUBLE = 500
 #: More than a message holds.
 _MOST_CHARS = 6_000
 _TAKE_AWAY = Marked("…")
@@ -69,9 +92,11 @@ class _Turn:
     seen: Marked | None = None
     shown: Shown | None = None
     draft: int = 0
-    #: A call was not answered: what it does, it may do later. And why nothing more is shown.
+    #: Why nothing more is shown: a call was not answered, and what it does, it may do later; Telegram does not want it;
+    #: the turn has ended, or is about to be answered.
     doubtful: bool = False
     refused: bool = False
+    over: bool = False
     heard_s: float = 0.0
     showing: asyncio.Task[None] | None = None
     at_it: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -125,7 +150,7 @@ class Previews:
         with suppress(StoreUnavailable):
             for envelope_id, shown in (await self._stored(self._ledger.all_shown)).items():
                 self._noted.add(envelope_id)
-                turn = _Turn(shown.address, shown.mailbox, shown=shown)
+                turn = _Turn(shown.address, shown.mailbox, shown=shown, doubtful=shown.doubtful)
                 self._turns.setdefault(envelope_id, turn)
         threading.Thread(target=self._listen, args=(loop,), name="okos-telegram-previews", daemon=True).start()
         self._parts = [loop.create_task(self._sweep())]
@@ -146,31 +171,28 @@ class Previews:
         if envelope_id not in self._turns and envelope_id not in self._over:
             self._turns[envelope_id] = _Turn(address, mailbox)
             if len(self._turns) > _MOST_KNOWN:
-                self._turns.popitem(last=False)
+                # Not one of which something is shown: its reply has to wait for what is under way.
+                idle = (name for name, turn in self._turns.items() if turn.shown is None and not turn.at_it.locked())
+                self._turns.pop(next(idle)).over = True
 
     def withdraw(self, envelope_id: str) -> None:
-        """Show no more of a turn; what is shown is swept up: it has no answer."""
+        """Show no more of a turn; what is shown is swept up, unless a reply to it is on its way."""
         self._end(envelope_id)
         self._look.set()
 
     def withdraw_all(self, mailbox: str) -> list[str]:
         """Withdraw the turns of a mailbox; tells which."""
-        found = [envelope_id for envelope_id, turn in self._turns.items() if turn.mailbox == mailbox]
+        found = [envelope_id for envelope_id, turn in self._turns.items() if turn.mailbox == mailbox and not turn.over]
         for envelope_id in found:
             self.withdraw(envelope_id)
         return found
 
-    async def finish(self, envelope_id: str) -> bool:
-        """Show no more of a turn; when this returns, nothing is under way.
-
-        Returns:
-            Whether what is shown may yet be changed by a call that was not answered.
-        """
+    async def finish(self, envelope_id: str) -> None:
+        """Show no more of a turn; when this returns, nothing is under way, and the ledger says all there is to know."""
         turn = self._end(envelope_id)
-        if turn is None:
-            return False
-        async with turn.at_it:
-            return turn.doubtful
+        if turn is not None:
+            async with turn.at_it:
+                self._turns.pop(envelope_id, None)
 
     async def take_away(self, shown: Shown) -> None:
         """Delete a preview.
@@ -201,7 +223,7 @@ class Previews:
         except (ValueError, KeyError, TypeError, AttributeError):
             return
         turn = self._turns.get(envelope_id)
-        if turn is None or attempt < turn.attempt or not text.strip():
+        if turn is None or turn.over or attempt < turn.attempt or not text.strip():
             return
         turn.attempt, turn.text, turn.heard_s = attempt, text, self._now_ms() / 1000
         if turn.showing is None:
@@ -228,21 +250,21 @@ class Previews:
         every_ms = self._telegram.group_preview_ms if address.is_group else self._telegram.preview_ms
         text = None
         try:
-            while every_ms and text != turn.text and not (turn.doubtful or turn.refused):
+            while every_ms and text != turn.text and not (turn.doubtful or turn.refused or turn.over):
                 if not await self._may_open(turn):
                     return
                 wait_ms = self._pace.take_spare(address.chat, is_group=address.is_group, now_ms=self._now_ms())
                 if not wait_ms:
                     text = turn.text
                     async with turn.at_it:
-                        if envelope_id not in self._turns:
-                            return
                         await self._show_once(envelope_id, turn, text)
                 await asyncio.sleep((wait_ms or every_ms) / 1000)
         except StoreUnavailable:
             return  # what cannot be noted is not shown
         finally:
             turn.showing = None
+            if turn.over and turn.shown is None:
+                self._turns.pop(envelope_id, None)
 
     async def _may_open(self, turn: _Turn) -> bool:
         """Tell whether what is shown next stands below all earlier answers: as it will, once it is an answer.
@@ -256,7 +278,7 @@ class Previews:
     async def _show_once(self, envelope_id: str, turn: _Turn, text: str) -> None:
         """Make one call; whatever it comes to, it is not made again."""
         piece = next(iter(split(marked(text[:_MOST_CHARS]))), None)
-        if piece is None or piece == turn.seen:
+        if piece is None or piece == turn.seen or turn.over:
             return
         turn.seen = piece
         try:
@@ -267,6 +289,7 @@ class Previews:
             elif turn.shown is None:
                 await self._begin(envelope_id, turn, piece)
             elif turn.shown.message is not None:
+                await self._note(envelope_id, turn, replace(turn.shown, doubtful=True))
                 await self._sender.change(turn.address, turn.shown.message, piece)
             else:
                 turn.refused = True  # an earlier gateway's: only the answer can tell where it is
@@ -275,6 +298,8 @@ class Previews:
         except (OSError, TimeoutError) as problem:
             _log.info("preview not answered", message_id=envelope_id, reason=repr(problem))
             turn.doubtful = True
+        if turn.shown is not None and turn.shown.doubtful and not turn.doubtful:
+            await self._note(envelope_id, turn, replace(turn.shown, doubtful=False))
 
     async def _begin(self, envelope_id: str, turn: _Turn, piece: Marked) -> None:
         """Say the first preview, after it is noted that there will be one."""
@@ -283,12 +308,17 @@ class Previews:
         await self._stored(self._ledger.write_shown, envelope_id, shown, among=frozenset(self._noted))
         turn.shown = shown
         said = await self._sender.send(turn.address, piece, shown.name, quotes=turn.address.quotes)
-        turn.shown = replace(shown, message=said.id)
-        await self._stored(self._ledger.write_shown, envelope_id, turn.shown)
+        await self._note(envelope_id, turn, replace(shown, message=said.id))
+
+    async def _note(self, envelope_id: str, turn: _Turn, shown: Shown) -> None:
+        turn.shown = shown
+        await self._stored(self._ledger.write_shown, envelope_id, shown)
 
     def _note_refusal(self, turn: _Turn, problem: Refused) -> None:
         address = turn.address
         verdict = judge(problem, tries=0)
+        if problem.code >= _ITS_TROUBLE and turn.shown is not None:
+            turn.doubtful = True
         if turn.draft and verdict.action is Action.GIVE_UP:
             # This data centre, or this bot, has none.
             _log.info("no drafts", reason=str(problem))
@@ -301,7 +331,12 @@ class Previews:
             turn.refused = True
 
     def _end(self, envelope_id: str) -> _Turn | None:
-        turn = self._turns.pop(envelope_id, None)
+        """Begin nothing more of a turn; it is known as long as something of it is shown, or under way."""
+        turn = self._turns.get(envelope_id)
+        if turn is not None:
+            turn.over = True
+            if turn.shown is None and not turn.at_it.locked():
+                del self._turns[envelope_id]
         self._over[envelope_id] = None
         if len(self._over) > _MOST_KNOWN:
             self._over.popitem(last=False)
@@ -318,25 +353,29 @@ class Previews:
             quiet_s = self._now_ms() / 1000 - _QUIET_S
             for envelope_id in list(self._noted):
                 turn = self._turns.get(envelope_id)
-                if turn is None or turn.heard_s < quiet_s:
-                    with suppress(StoreUnavailable, Later, GivenUp):
+                if turn is None or turn.over or turn.heard_s < quiet_s:
+                    with suppress(StoreUnavailable, Later):
                         await self._look_at(envelope_id)
             self._look.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_SWEEP_S if self._noted <= self._turns.keys() else _SOON_S):
+                is_due = any(envelope_id in self._over for envelope_id in self._noted)
+                async with asyncio.timeout(_SOON_S if is_due else _SWEEP_S):
                     await self._look.wait()
 
     async def _look_at(self, envelope_id: str) -> None:
+        if envelope_id in self._over:
+            await self.finish(envelope_id)  # what is under way is in the ledger then
         shown: Shown | None = await self._stored(self._ledger.shown, envelope_id)
         if shown is not None:
             if not await self._stored(self._is_over, envelope_id, shown):
                 return
+            await self.finish(envelope_id)
             # A reply that left its mailbox meanwhile was in the outbox then, or has taken the preview over.
-            if await self._stored(self._ledger.shown, envelope_id) is None:
-                return
-            self._end(envelope_id)
+            shown = await self._stored(self._ledger.shown, envelope_id)
+        if shown is not None:
             _log.info("preview without an answer taken away", message_id=envelope_id)
-            await self.take_away(shown)
+            with suppress(GivenUp):  # nor can it be later
+                await self.take_away(shown)
             await self._stored(self._ledger.forget_shown, envelope_id)
         self._noted.discard(envelope_id)
 

@@ -10,6 +10,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from okos.telegram.address import chat_id
 from okos.telegram.library import T
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Incoming:
     Attributes:
         id: Its number in its box.
         place: The kind of chat that it is in, and `place_id` the chat's bare number.
-        sender: The person's number; for a message sent in a chat's name, the chat's.
+        sender: The person's number; for a message sent in a chat's name, the chat's as `chat_id` gives it, so that no
+            chat is taken for the person of the same number.
         kind: text, photo, sticker, voice, …
         emoji: Of a sticker.
         album: What the messages of one album share.
@@ -122,7 +124,7 @@ def read(message: Any) -> Incoming:  # Any: generated
         id=message.id,
         place=place,
         place_id=place_id,
-        sender=place_id if message.from_id is None else peer_of(message.from_id)[1],
+        sender=chat_id(*peer_of(message.from_id or message.peer_id)),
         kind=kind,
         text=message.message or "",
         emoji=emoji,
@@ -177,7 +179,7 @@ def _photo(photo: Any) -> File | None:  # Any: generated
         access_hash=photo.access_hash,
         reference=photo.file_reference,
         size_name=largest.type,
-        size_bytes=max(largest.sizes) if isinstance(largest, T.PhotoSizeProgressive) else largest.size,
+        size_bytes=max(largest.sizes, default=0) if isinstance(largest, T.PhotoSizeProgressive) else largest.size,
         mime="image/jpeg",
     )
 

@@ -62,6 +62,18 @@ class GivenUp(OkosError):
     """It cannot be said in this chat; no repetition will change that."""
 
 
+class FileRefused(OkosError):
+    """This file cannot be said as it is.
+
+    Attributes:
+        parts: Whether it is only that Telegram does not have all its parts.
+    """
+
+    def __init__(self, message: str, *, parts: bool) -> None:
+        self.parts = parts
+        super().__init__(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message that is in the chat. `text` is what it holds if Telegram told, as it does for a repeated send."""
@@ -84,32 +96,48 @@ class Sender:
         pace: When it may be.
         now_ms: A clock that never goes back.
         answer_s: How long Telegram has to answer.
+        is_sure: Tells whether this process is still the bot's gateway, for sure.
     """
 
-    def __init__(self, client: Client, pace: Pace, *, now_ms: Callable[[], int], answer_s: float) -> None:
+    def __init__(
+        self, client: Client, pace: Pace, *, now_ms: Callable[[], int], answer_s: float, is_sure: Callable[[], bool]
+    ) -> None:
         self._client = client
+        self._is_sure = is_sure
         self._answer_s = answer_s
         self._pace = pace
         self._now_ms = now_ms
 
-    async def say(self, address: Address, piece: Marked, name: int) -> int:
-        """Say a text; returns the message's id.
+    async def say(
+        self,
+        address: Address,
+        piece: Marked,
+        name: int,
+        media: Any = None,  # Any: generated
+        *,
+        waits: bool = True,
+    ) -> int:
+        """Say a text, or a file with its caption; returns the message's id.
 
         Args:
             address: Where.
             piece: The text, that of one message.
             name: The random id: the same for the same text, however often.
+            media: The file, whose parts Telegram has.
+            waits: In its turn; False: in the turn of what was just refused.
 
         Raises:
             Later: It may have been said; say it again, by the same name.
             GivenUp: It cannot be said there.
+            FileRefused: The file cannot be said as it is; another form of it can, by the same name.
         """
-        self._wait_turn(address)
+        if waits:
+            self._wait_turn(address)
         shown, quotes = piece, address.quotes
         deadline = asyncio.get_running_loop().time() + _ASK_FOR_S
         while True:
             try:
-                said = await self.send(address, shown, name, quotes=quotes)
+                said = await self.send(address, shown, name, quotes=quotes, media=media)
             except (Refused, OSError, TimeoutError) as error:
                 action = judge(error, tries=0).action
                 if isinstance(error, Refused) and error.name == STILL_SENDING:
@@ -121,10 +149,10 @@ class Sender:
                 elif action in {Action.NO_REPLY, Action.GONE} and quotes:
                     quotes = False
                 else:
-                    raise self._problem(address, error) from error
+                    raise self._problem(address, error, of_file=media is not None) from error
             else:
                 break
-        if said.text is not None and said.text.strip() != shown.text.strip():
+        if media is None and said.text is not None and said.text.strip() != shown.text.strip():
             # Said before, with other words: a preview. If somebody deleted it since, that is no reason to say it again.
             await self.edit(address, said.id, shown, waits=False)
         return said.id
@@ -172,23 +200,39 @@ class Sender:
             if judge(error, tries=0).action is not Action.GONE:
                 raise self._problem(address, error) from error
 
+    async def upload(self, address: Address, part: Any) -> None:  # Any: generated
+        """Give Telegram a part of a file that will be said there.
+
+        Raises:
+            Later: It may have it; give it again.
+            FileRefused: It does not take it.
+            GivenUp: Nothing can be done there.
+        """
+        try:
+            await self._client.upload(part)
+        except (Refused, OSError, TimeoutError) as error:
+            raise self._problem(address, error, of_file=True) from error
+
     # -- one call, whatever it comes to -------------------------------------------------------------------------------
 
-    async def send(self, address: Address, piece: Marked, name: int, *, quotes: bool) -> Said:
-        """Make the call that says a text, once.
+    async def send(
+        self, address: Address, piece: Marked, name: int, *, quotes: bool, media: Any = None
+    ) -> Said:  # Any: generated
+        """Make the call that says a text or a file, once.
 
         Raises:
             Refused: Telegram's answer is an error.
             TimeoutError: No answer.
             OSError: The line broke.
         """
-        query = F.messages.SendMessage(
-            peer=address.input_peer,
-            message=piece.text,
-            random_id=name,
-            entities=_entities(piece.spans),
+        about = {
+            "peer": address.input_peer,
+            "message": piece.text,
+            "random_id": name,
+            "entities": _entities(piece.spans),
             **_place(address, quotes=quotes),
-        )
+        }
+        query = F.messages.SendMessage(**about) if media is None else F.messages.SendMedia(media=media, **about)
         return _said(await self._call(query), name)
 
     async def change(self, address: Address, message_id: int, piece: Marked) -> None:
@@ -211,6 +255,9 @@ class Sender:
         await self._call(F.messages.SetTyping(peer=address.input_peer, action=action, top_msg_id=address.topic))
 
     async def _call(self, query: Any) -> Any:  # Any: generated
+        if not self._is_sure():
+            # It slept, or the store is away: another one may be saying the same.
+            raise ConnectionError("this process may not be the gateway any more")
         return await self._client.call(query, timeout_s=self._answer_s)
 
     def _wait_turn(self, address: Address) -> None:
@@ -218,7 +265,7 @@ class Sender:
         if wait_ms:
             raise Later(None, wait_ms=wait_ms)
 
-    def _problem(self, address: Address, error: Exception) -> OkosError:
+    def _problem(self, address: Address, error: Exception, *, of_file: bool = False) -> OkosError:
         """Say how an error ends a call; a chat that wants to be left alone is."""
         verdict = judge(error, tries=0)
         if verdict.action in {Action.LATER, Action.STOP}:
@@ -226,6 +273,8 @@ class Sender:
             if told_ms is not None:
                 self._pace.hold(address.chat, is_group=address.is_group, wait_ms=told_ms, now_ms=self._now_ms())
             return Later(error, wait_ms=told_ms)
+        if of_file and verdict.action in {Action.UPLOAD, Action.OTHER_FORM}:
+            return FileRefused(str(error), parts=verdict.action is Action.UPLOAD)
         return GivenUp(str(error))
 
 

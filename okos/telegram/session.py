@@ -62,7 +62,7 @@ class Door:
         self._store = store
         self._ask = publisher.ask
 
-    async def open(self, inbox: Inbox, *, anew: bool = False) -> tuple[Client, int]:
+    async def open(self, inbox: Inbox, *, anew: bool = False) -> tuple[Client, tuple[int, int]]:
         """Open the bot's session.
 
         Args:
@@ -70,7 +70,7 @@ class Door:
             anew: Forget the session that is kept, and what was refused.
 
         Returns:
-            The client, and how far the common box was when it was opened.
+            The client, and how far the common box was when it was opened, and when that was.
 
         Raises:
             NotLetIn: Telegram refuses, or has refused the same before.
@@ -84,7 +84,7 @@ class Door:
             raise NotLetIn(f"{refused['line']} (Telegram said so {refused['at']}, and is not asked again)")
         client = self._client(session, inbox)
         try:
-            pts = await self._entered(client)
+            place = await self._entered(client)
         except (Refused, SessionForgotten) as problem:
             await client.close()
             raise await self.refusal(problem) from problem
@@ -94,7 +94,7 @@ class Door:
         except BaseException:
             await client.close()
             raise
-        return client, pts
+        return client, place
 
     async def refusal(self, problem: Refused | SessionForgotten) -> NotLetIn:
         """Put a refusal into words, and remember one that will not pass: the same is not asked again."""
@@ -109,32 +109,44 @@ class Door:
         kept = await self._ask(self._store.read, "session")
         return None if kept is None else str(kept["session"])
 
-    async def _entered(self, client: Client) -> int:
+    async def _entered(self, client: Client) -> tuple[int, int]:
         with _said_when_slow(lambda: client.line.trouble):
             if not await client.open():
                 await self._sign_in(client)
+        # Before any other call: with the first one Telegram begins to tell what comes, and that is after this.
+        state = await self._first_call(client, F.updates.GetState)
         found = await self._first_call(client, self_query)
         client.username = next((user.username or "" for user in found.users if user.id == client.bot_id), "")
-        state = await self._first_call(client, F.updates.GetState)
         await self._keep(client)
-        return int(state.pts)
+        return int(state.pts), int(state.date)
 
     async def _sign_in(self, client: Client) -> None:
         while True:
+            await self._wait_out()
             try:
                 await client.sign_in()
             except Refused as problem:
                 if problem.wait_ms is None:
                     raise
-                until = time.strftime("%H:%M:%S", time.localtime(time.time() + problem.wait_ms / 1000))
-                _log.warning(
-                    f"telegram lets this bot sign in only in {problem.wait_ms // 1000} s, at {until}; waiting for that",
-                )
-                await asyncio.sleep(problem.wait_ms / 1000)
+                await self._keep_wait(max(problem.wait_ms, 1_000))
             else:
                 # Before all else: what comes after may fail, and must not lead to a second sign-in.
                 await self._keep(client)
                 return
+
+    async def _keep_wait(self, wait_ms: int) -> None:
+        """Remember how long Telegram wants to be left alone: one that is started meanwhile waits, too."""
+        until_s = time.time() + wait_ms / 1000
+        at = time.strftime("%H:%M:%S UTC", time.gmtime(until_s))
+        value = {"until_s": until_s, "line": f"Telegram lets the bot {self._credentials.bot_id} sign in only at {at}"}
+        await self._ask(self._store.write, "wait", value, ttl_ms=wait_ms)
+
+    async def _wait_out(self) -> None:
+        kept = await self._ask(self._store.read, "wait")
+        wait_s = 0.0 if kept is None else float(kept["until_s"]) - time.time()
+        if kept is not None and wait_s > 0:
+            _log.warning(f"{kept['line']}, in {wait_s:.0f} s; waiting for that")
+            await asyncio.sleep(wait_s)
 
     async def _first_call(self, client: Client, query: Callable[[], Any]) -> Any:  # Any: generated
         """Ask for what is needed to begin; again while the line breaks."""

@@ -22,7 +22,7 @@ from okos.outbox import posted
 from okos.telegram import control
 from okos.telegram.access import Access, command_of, is_for_us
 from okos.telegram.album import Albums
-from okos.telegram.download import HOLD_MS, download_message
+from okos.telegram.download import HOLD_MS, download_message, named
 from okos.telegram.envelope import dedup_id, envelope_id, envelope_of
 from okos.telegram.library import T
 from okos.telegram.reading import read
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _REFUSED_TTL_MS = 3_600_000
 _FULL_TTL_MS = 60_000
+_HOUR_S = 3600
+_DAY_S = 86_400
 #: So many albums for the bot are known, to know which photos belong to one.
 _KNOWN = 10_000
 
@@ -135,7 +137,7 @@ class Sorting:
             text = control.NOT_ALLOWED.format(user=incoming.sender)
             self._tell(envelope, text, once=f"refused:{incoming.sender}", ttl_ms=_REFUSED_TTL_MS)
         elif command in control.CONTROLS:
-            await self._control(envelope, command)
+            await self._control(envelope, command, may_erase=incoming.place == "user" or role == "admin")
         elif incoming.album is not None:
             self._our_albums.add(incoming.album)
             if not await self._albums.join(incoming.album, incoming.id, envelope, files):
@@ -156,12 +158,15 @@ class Sorting:
         if incoming.album is not None:
             await self._albums.edit(incoming.album, incoming.id, envelope.text)
             return
-        if files:
-            # The same file is fetched already, or being fetched; another one has to be waited for.
-            download = download_message(envelope, files)
-            if await self._publisher.ask(self._store.publish, [download], {}) == ["new"]:
-                await self._publisher.ask(self._store.hold, envelope.id, HOLD_MS)
-        await self._publisher.ask(self._store.replace, self._message(envelope, incoming.id, 0))
+        edited = self._message(envelope, incoming.id, 0)
+        if not files:
+            await self._publisher.ask(self._store.replace, edited)
+            return
+        # The same file is fetched already, or being fetched; another one has to be waited for.
+        outcome = await self._publisher.ask(self._store.replace, edited, hold_ms=HOLD_MS, unless=named(files[0].name))
+        if outcome:
+            edit = (message.edit_date or 0) if outcome == "held" else 0
+            self._publisher.add(download_message(envelope, files, edit=edit))
 
     async def delete(self, ids: Collection[int], channel_id: int | None) -> None:
         """Cancel the turns of deleted messages."""
@@ -220,23 +225,51 @@ class Sorting:
     def _tell(self, envelope: Envelope, text: str, *, once: str, ttl_ms: int) -> None:
         """Answer without a turn; the same only once in a while."""
         reply = posted(envelope, Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=True))
-        options = {"dedup_id": f"tg:{self._bot_id}:{once}", "dedup_ttl": ttl_ms}
+        options = {"dedup_id": self._told_id(once), "dedup_ttl": ttl_ms}
         self._publisher.add(reply.copy(message_id=f"{envelope.id}:told", options=options))
+
+    def _told_id(self, once: str) -> str:
+        return f"tg:{self._bot_id}:{once}"
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    async def _control(self, envelope: Envelope, command: str | None) -> None:
+    async def _control(self, envelope: Envelope, command: str | None, *, may_erase: bool) -> None:
+        once = f"control:{envelope.id}"
+        if await self._publisher.ask(self._store.is_accepted, self._told_id(once)):
+            # After a hole Telegram tells the last messages of a channel again: what was said since is not to be erased.
+            return
         match command:
             case control.STOP:
                 await self._publisher.flush()
                 count = await self._publisher.ask(self._store.cancel_mailbox, envelope.mailbox, "stopped")
                 self._listener.emptied(envelope.mailbox)
                 text = control.stopped(count)
+            case control.PRIVACY:
+                text = await self._privacy(envelope, may_erase=may_erase)
             case control.START:
                 text = control.WELCOME
             case _:
                 text = control.HELP_TEXT
-        self._tell(envelope, text, once=f"control:{envelope.id}", ttl_ms=ALBUM_TTL_MS)
+        self._tell(envelope, text, once=once, ttl_ms=ALBUM_TTL_MS)
+
+    async def _privacy(self, envelope: Envelope, *, may_erase: bool) -> str:
+        if not control.wants_erasing(envelope.text):
+            kept = await self._publisher.ask(self._store.kept_of, envelope.mailbox)
+            return control.kept(
+                turns=len(kept.turns),
+                dead=len(kept.dead),
+                done=len(kept.done),
+                memory_days=-(-self._settings.memory.ttl_s // _DAY_S),
+                done_hours=-(-self._settings.remove_on_complete.age_s // _HOUR_S),
+                dead_days=-(-self._settings.remove_on_fail.age_s // _DAY_S),
+            )
+        if not may_erase:
+            return control.NOT_YOURS
+        # What came before this is to be erased, too.
+        await self._publisher.flush()
+        gone = await self._publisher.ask(self._store.erase, envelope.mailbox)
+        self._listener.emptied(envelope.mailbox)
+        return control.erased(turns=len(gone.turns), dead=len(gone.dead), done=len(gone.done), waiting=gone.waiting)
 
 
 class _Known:

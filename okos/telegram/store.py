@@ -1,9 +1,10 @@
 """What the gateway keeps in the store, and under which names. Each call is a round trip: never on the event loop.
 
-telegram:<bot>                  progress: how far the common box is
+telegram:<bot>                  progress: how far the common box is, and up to when changed channels are known (s)
 telegram:<bot>:<channel>        progress: how far a channel's box is, and the access hash of the channel
 telegram:<bot>:session          the session, so that no start signs in again
 telegram:<bot>:refused          why Telegram refused us, and what was refused: not asked again
+telegram:<bot>:wait             until when Telegram lets us not sign in
 telegram:<bot>:album:<album>    the files of an album that is being gathered
 telegram:<bot>:peer:<user>      the access hash of a user
 telegram:<bot>:state            how this gateway is, for whoever looks; gone soon after it
@@ -14,7 +15,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from okos.mailbox import LeaseLost
+import structlog
+
+from okos.errors import OkosError
+from okos.mailbox import BadMessage, LeaseLost
+from okos.operate.privacy import erase, kept_of
+from okos.telegram.envelope import OUTBOX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from dramatiq import Message
 
     from okos.mailbox import MailboxBroker
+    from okos.operate.privacy import Kept
 
 #: A gateway that has not run for so long signs in again.
 SESSION_TTL_MS = 400 * 86_400_000
@@ -36,6 +43,13 @@ LEASE_MS = 6_000
 
 COMMON = 0
 """The box of private chats and basic groups; a channel's box goes by the channel's number."""
+
+
+_log = structlog.get_logger()
+
+
+class AnotherBot(OkosError):
+    """The namespace is that of another bot."""
 
 
 class GatewayStore:
@@ -62,7 +76,8 @@ class GatewayStore:
 
         Args:
             messages: In their order.
-            progress: By box, how far it is known and the channel's access hash; (0, 0) forgets a channel.
+            progress: By box, how far it is known and the channel's access hash; of the common one the date. (0, 0)
+                forgets a channel.
 
         Returns:
             What became of each: new, seen, merged or full.
@@ -81,8 +96,12 @@ class GatewayStore:
                 raise
             return self._broker.enqueue_all(messages, progress=fields, lease=lease)
 
+    def is_accepted(self, dedup_id: str) -> bool:
+        """Tell whether something was published with this dedup id and is remembered."""
+        return self._broker.store.is_accepted(dedup_id)
+
     def progress(self) -> dict[int, tuple[int, int]]:
-        """Tell how far each box is known, and the channels' access hashes."""
+        """Tell how far each box is known, and the channels' access hashes; of the common one the date."""
         found: dict[int, tuple[int, int]] = {}
         for field, value in self._broker.progress().items():
             name, _, box = field.removeprefix("telegram:").partition(":")
@@ -97,18 +116,37 @@ class GatewayStore:
     # -- the lease ----------------------------------------------------------------------------------------------------
 
     def take_lease(self, *, ttl_ms: int) -> str | None:
-        """Take or renew the lease; None if it is ours now, else who has it."""
+        """Take or renew the lease; None if it is ours now, else who has it.
+
+        Raises:
+            AnotherBot: The outbox is another bot's: what is in there would be said by the wrong one.
+        """
+        if not self._broker.take_lease(OUTBOX, str(self._bot_id), ttl_ms=ttl_ms):
+            other = self._broker.lease_holder(OUTBOX) or "?"
+            raise AnotherBot(
+                f"the bot {other} uses this namespace, and each needs one of its own: stop its gateway (if it was"
+                f" killed, wait {LEASE_MS // 1000} s), or set another OKOS_NAMESPACE for this bot and for its workers"
+            )
         if self._broker.take_lease(self._name, self._owner, ttl_ms=ttl_ms):
             return None
         return self._broker.lease_holder(self._name) or "?"
 
     def release_lease(self) -> None:
-        """Give the lease back, if it is ours."""
+        """Give the lease back, if it is ours. One of this bot's gateways that stands by takes the outbox's again."""
         self._broker.release_lease(self._name, self._owner)
+        self._broker.release_lease(OUTBOX, str(self._bot_id))
 
     def release_lease_of(self, owner: str) -> None:
         """Take the lease from one that is known to be dead, if it still has it."""
         self._broker.release_lease(self._name, owner)
+
+    def take_back(self, process: str) -> int:
+        """Take back what the gateway before us had in hand; tells how many replies and files.
+
+        Raises:
+            LeaseLost: Another gateway has taken over.
+        """
+        return self._broker.take_back(process, lease=(self._name, self._owner))
 
     def lease_holder(self) -> str | None:
         """Tell who has the lease; None if nobody has."""
@@ -152,12 +190,19 @@ class GatewayStore:
 
     # -- what changes what waits --------------------------------------------------------------------------------------
 
-    def replace(self, message: Message[Any]) -> bool:  # Any: Dramatiq's
-        """Give a message that has not started another content; False if it is too late."""
+    def replace(self, message: Message[Any], *, hold_ms: int | None = None, unless: str = "") -> str:  # Any: Dramatiq's
+        """Give a message that has not started another content; as the broker's.
+
+        One that an edit makes another kind stays as it was: it is in the queue of its kind.
+        """
         if message.options.get("on_dead") is not None:
             message = message.copy()
             del message.options["on_dead"]
-        return self._broker.replace(message)
+        try:
+            return self._broker.replace(message, hold_ms=hold_ms, unless=unless)
+        except BadMessage as problem:
+            _log.info("edit ignored", message_id=message.message_id, reason=str(problem))
+            return ""
 
     def hold(self, message_id: str, hold_ms: int) -> bool:
         """Let a message that has not started start only after so long (0: now); False if it is too late."""
@@ -166,6 +211,14 @@ class GatewayStore:
     def cancel(self, message_id: str, reason: str) -> str:
         """Cancel a message; tells whether it waited (cancelled), ran (flagged) or was over (ended)."""
         return self._broker.cancel(message_id, reason=reason)
+
+    def kept_of(self, mailbox: str) -> Kept:
+        """Tell what is kept of a mailbox."""
+        return kept_of(self._broker, mailbox)
+
+    def erase(self, mailbox: str) -> Kept:
+        """Erase what is kept of a mailbox; tells what there was."""
+        return erase(self._broker, mailbox)
 
     def cancel_mailbox(self, mailbox: str, reason: str) -> int:
         """Cancel all that waits or runs in a mailbox; tells how many."""

@@ -32,6 +32,10 @@ class Action(Enum):
     PLAIN = auto()
     #: Once more, not as a reply: what it answers is gone.
     NO_REPLY = auto()
+    #: Once more, its parts first: Telegram does not have them, or not any more.
+    UPLOAD = auto()
+    #: Not as this: the chat, or Telegram, does not take such a file.
+    OTHER_FORM = auto()
     #: The message that was to be edited is not there.
     GONE = auto()
     #: This session is over, and the gateway ends; the next one says it.
@@ -73,6 +77,8 @@ _BY_NAME: dict[str, Action] = {
 
 #: Whatever is wrong with the formatting, the words can be said.
 _FORMATTING = ("ENTITY_", "ENTITIES_")
+_PARTS = ("FILE_PART", "MD5_CHECKSUM_INVALID")
+_FILES = ("PHOTO_", "IMAGE_", "MEDIA_", "FILE_", "STICKER_", "DOCUMENT_", "VOICE_", "WEBP_", "CHAT_SEND_", "EXTENSION_")
 
 
 def judge(error: Exception, *, tries: int) -> Verdict:
@@ -91,6 +97,10 @@ def judge(error: Exception, *, tries: int) -> Verdict:
     if action is None:
         if error.name.startswith(_FORMATTING):
             action = Action.PLAIN
+        elif error.code in _OUR_FAULT and error.name.startswith(_PARTS):
+            action = Action.UPLOAD
+        elif error.code in _OUR_FAULT and error.name.startswith(_FILES):
+            action = Action.OTHER_FORM
         elif error.code == _NOT_SIGNED_IN:
             action = Action.STOP
         else:

@@ -23,6 +23,7 @@ from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_server, shown
 from okos.settings import Settings
 from okos.telegram.credentials import Credentials
+from okos.telegram.key import read_key
 from okos.up.banner import banner
 from okos.up.crew import check_handlers, gateway_child, scheduler_child, server_child, web_child, worker_children
 from okos.up.supervisor import Supervisor
@@ -37,9 +38,11 @@ def run_up(settings: Settings, *, stdout: TextIO, stderr: TextIO) -> None:
     # Settled here: a worker's stderr is a pipe to its master, and would not know that a person reads it.
     log_format = "console" if is_console(settings.log_format, stderr) else "json"
     settings = settings.model_copy(update={"log_format": log_format})
-    configure_logging(settings.log_level, log_format, stream=stderr)
+    configure_logging(settings.log_level, log_format, levels=settings.log_levels, stream=stderr)
     if settings.telegram.bot_token is not None:
         Credentials.of(settings)
+        if settings.telegram.dc_public_key is not None:
+            read_key(settings.telegram.dc_public_key)
     with locked(prepare_home(settings.home)):
         server = find_server(settings)
         try:

@@ -9,15 +9,13 @@ from okos.settings import Settings, find_config
 def banner(settings: Settings, server: Server) -> str:
     """Describe an Okos that is about to run with these settings on this server."""
     slots = " + ".join(str(threads) for threads in settings.threads)
+    processes = "1 process" if settings.worker_processes == 1 else f"{settings.worker_processes} processes"
     where = "embedded" if server.owned else "not ours to stop"
     rows = [
         ("home", f"{settings.home}"),
         ("settings", f"{find_config() or 'the defaults'}, and OKOS_… variables"),
         ("server", f"{shown(server.url)} ({where})"),
-        (
-            "workers",
-            f"{settings.worker_processes} processes, {slots} messages at once, handlers from {settings.handlers}",
-        ),
+        ("workers", f"{processes}, {slots} messages at once, handlers from {settings.handlers}"),
         ("logs", f"here; the server's: {settings.home / 'server' / 'server.log'}" if server.owned else "here"),
         ("model", _model(settings)),
         ("Telegram", _telegram(settings)),

@@ -1,7 +1,8 @@
 """Who may look and who may act: tokens, signed cookies, CSRF tokens, and how often somebody may guess.
 
-Nothing is stored: a cookie holds its role and its end, signed with a key that is derived from the tokens. So a restart
-logs nobody out, and a new token logs out everybody. No I/O, and the time is given.
+No session is stored: a cookie holds its role and its end, signed with a key that is derived from the tokens. So a
+restart logs nobody out, and a new token logs out everybody. Which sessions were logged out before their end the store
+knows, and `okos.web.guard` asks it. No I/O here, and the time is given.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MOST_WRONG = 5
 WAIT_MS = 30_000
 #: Addresses remembered; the one seen longest ago is forgotten first.
 MOST_ADDRESSES = 1_000
+#: Who guesses from a thousand addresses, or for days, is told of this often: a thousand entries are then a week.
+TELL_EVERY_MS = 600_000
 
 _SEPARATOR = "."
 
@@ -50,6 +53,11 @@ class Session:
     id: str
     role: Role
     ends_ms: int
+
+    @property
+    def who(self) -> str:
+        """Name it, for the audit."""
+        return f"{self.role.title}@web/{self.id[:6]}"
 
 
 class Keyring:
@@ -121,20 +129,32 @@ class Attempts:
 
     def __init__(self) -> None:
         self._wrong: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._begun = 0
+        self._told_ms: int | None = None
 
     def wait_ms(self, address: str, *, now_ms: int) -> int:
         """Tell how long this address has to wait before it may try again; 0: not at all."""
         wrong, last_ms = self._wrong.get(address, (0, 0))
         return max(0, last_ms + WAIT_MS - now_ms) if wrong >= MOST_WRONG else 0
 
-    def failed(self, address: str, *, now_ms: int) -> None:
-        """Count a wrong token."""
+    def failed(self, address: str, *, now_ms: int) -> int:
+        """Count a wrong token.
+
+        Returns how many waits have begun since that was last told, if it began one and it is time to tell; else 0.
+        """
         wrong, last_ms = self._wrong.pop(address, (0, 0))
         if now_ms - last_ms >= WAIT_MS:
             wrong = 0
         self._wrong[address] = (wrong + 1, now_ms)
         if len(self._wrong) > MOST_ADDRESSES:
             self._wrong.popitem(last=False)
+        if wrong + 1 != MOST_WRONG:
+            return 0
+        self._begun += 1
+        if self._told_ms is not None and now_ms - self._told_ms < TELL_EVERY_MS:
+            return 0
+        begun, self._begun, self._told_ms = self._begun, 0, now_ms
+        return begun
 
     def succeeded(self, address: str) -> None:
         """Forget what this address got wrong."""

@@ -6,6 +6,7 @@ form says that it was answered, whatever the browser did or did not ask.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from okos.mailbox import Which
     from okos.operate.desk import Desk
     from okos.web.guard import Visit
 
@@ -26,6 +28,9 @@ PAUSE_ALL = "Pause everything? What runs goes on; nothing else starts, for nobod
 
 #: Fields that the confirmation repeats are all but these.
 _NOT_REPEATED = {"csrf", CONFIRMED}
+
+
+_INSTANT = re.compile(r"[0-9]{1,15}")
 
 
 class WrongForm(OkosError):
@@ -135,14 +140,25 @@ def _discard(desk: Desk, visit: Visit) -> str:
 
 
 def _requeue_all(desk: Desk, visit: Visit) -> str:
-    since = visit.given("since_ms")
-    count = desk.requeue_all(
-        mailbox=visit.given("mailbox") or None,
-        since_ms=int(since) if since.isascii() and since.isdigit() else None,
-        error=visit.given("error") or None,
-        actor=visit.given("actor") or None,
-    )
+    count = desk.requeue_all(**_wanted(visit))
     return f"{plural(count, 'dead letter')} requeued, each at the end of its mailbox."
+
+
+def _discard_all(desk: Desk, visit: Visit) -> str:
+    return f"{plural(desk.discard_all(**_wanted(visit)), 'dead letter')} deleted."
+
+
+def _wanted(visit: Visit) -> Which:
+    since = visit.given("since_ms")
+    if since and not _INSTANT.fullmatch(since):
+        raise WrongForm(f"since_ms should be an instant in milliseconds, not {since!r:.40}")
+    return {
+        "mailbox": visit.given("mailbox") or None,
+        "since_ms": int(since) if since else None,
+        "error": visit.given("error") or None,
+        "alike": visit.given("alike") or None,
+        "actor": visit.given("actor") or None,
+    }
 
 
 def _key(visit: Visit) -> str:
@@ -183,15 +199,32 @@ def _ask_cancel_mailbox(visit: Visit) -> str:
     return f"Cancel all that waits in {visit.given('key')}, and stop what runs? Nobody gets an answer to it."
 
 
-def ask_requeue_all(**wanted: str) -> str:
+def ask_requeue_all(which: str) -> str:
     """Ask whether all dead letters that fit should be requeued."""
-    chosen = [f"{name} {value!r}" for name, value in wanted.items() if value]
-    which = f"every dead letter with {' and '.join(chosen)}" if chosen else "every dead letter"
     return f"Requeue {which}? Each is handled once more, and its user may get a second answer."
 
 
-def _ask_requeue_all(visit: Visit) -> str:
-    return ask_requeue_all(mailbox=visit.given("mailbox"), kind=visit.given("actor"), error=visit.given("error"))
+def ask_discard_all(which: str) -> str:
+    """Ask whether all dead letters that fit should be deleted."""
+    return f"Delete {which} for good? They cannot be requeued then."
+
+
+def which_letters(*, mailbox: str, actor: str, error: str, alike: str, is_recent: bool) -> str:
+    """Name the dead letters that fit, as a question does."""
+    wanted = {"mailbox": mailbox, "kind": actor, "error": alike, "error that holds": error}
+    chosen = [f"{name} {value!r}" for name, value in wanted.items() if value]
+    which = f"every dead letter with {' and '.join(chosen)}" if chosen else "every dead letter"
+    return f"{which} of the time that is chosen" if is_recent else which
+
+
+def _asked_for(visit: Visit) -> str:
+    return which_letters(
+        mailbox=visit.given("mailbox"),
+        actor=visit.given("actor"),
+        error=visit.given("error"),
+        alike=visit.given("alike"),
+        is_recent=bool(visit.given("since_ms")),
+    )
 
 
 ACTIONS = {
@@ -212,12 +245,17 @@ ACTIONS = {
     "limit": Action(label="Set limits", question=None, act=_limit),
     "unlimit": Action(label="Take its own limits away", question=None, act=_unlimit),
     "requeue": Action(label="Requeue", question=None, act=_requeue),
-    "requeue-all": Action(label="Requeue all", question=_ask_requeue_all, act=_requeue_all),
+    "requeue-all": Action(
+        label="Requeue all", question=lambda visit: ask_requeue_all(_asked_for(visit)), act=_requeue_all
+    ),
     "discard": Action(
         label="Delete",
         question=lambda visit: (
             f"Delete {plural(len(visit.given_all('id')), 'dead letter')} for good? They cannot be requeued then."
         ),
         act=_discard,
+    ),
+    "discard-all": Action(
+        label="Delete all", question=lambda visit: ask_discard_all(_asked_for(visit)), act=_discard_all
     ),
 }

@@ -12,11 +12,14 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from okos.errors import OkosError
+from okos.local.question import MOST_PHOTO_BYTES
 from okos.mailbox import StoreUnavailable
 from okos.web import action, letters, login, mailbox, message, overview, probe, schedule
 from okos.web.access import Role
 from okos.web.chat import Chats
-from okos.web.guard import Headers, acting, session_of, shown
+from okos.web.guard import Headers, acting, session_of, shown, uploading
+from okos.web.host import NamedHosts
 from okos.web.live import Pulse, live
 from okos.web.site import HERE, Site
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from okos.web.guard import Visit
 
 _AWAY = 503
+_FAILED = 502
 _TIDY_S = 15.0
 
 #: A file with its version in its name never changes; ours change with an upgrade, and are asked for again.
@@ -52,27 +56,28 @@ def build_app(site: Site) -> ASGIApp:
         "/audit": schedule.show_audit,
         "/settings": schedule.show_settings,
     }
+    probes = {"/health": probe.health(site), "/ready": probe.ready(site), "/metrics": probe.metrics(site)}
     routes = [
         *(Route(path, shown(site, page)) for path, page in pages.items()),
         *(Route(f"/act/{name}", acting(site, _doing(name)), methods=["POST"]) for name in action.ACTIONS),
         Route("/live", live(site, pulse)),
         Route("/chat", shown(site, chats.show, role=Role.OPERATOR)),
         Route("/chat/stream", chats.stream),
+        Route("/chat/file", shown(site, chats.file, role=Role.OPERATOR)),
         Route("/chat/say", acting(site, chats.say), methods=["POST"]),
+        Route("/chat/photo", uploading(site, chats.say_photo, most_bytes=MOST_PHOTO_BYTES), methods=["POST"]),
         Route("/login", login.login(site), methods=["GET", "POST"]),
-        Route("/logout", acting(site, login.log_out, role=Role.VIEWER), methods=["POST"]),
-        Route("/health", probe.health(site)),
-        Route("/ready", probe.ready(site)),
-        Route("/metrics", probe.metrics(site)),
+        Route("/logout", acting(site, login.log_out, role=Role.VIEWER, even_ended=True), methods=["POST"]),
+        *(Route(path, ask) for path, ask in probes.items()),
         Mount("/static", _Static(directory=HERE / "static")),
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={StoreUnavailable: _away(site), HTTPException: _refused(site)},
+        exception_handlers={StoreUnavailable: _away(site), OkosError: _failed(site), HTTPException: _refused(site)},
         lifespan=_living(chats),
     )
     # Around everything: what Starlette says when a page breaks has the headers, too.
-    return Headers(app)
+    return Headers(NamedHosts(app, hosts=site.settings.web.hosts, open_to_all=probes))
 
 
 def _doing(name: str) -> Callable[[Visit], Response]:
@@ -104,6 +109,18 @@ def _away(site: Site) -> Callable[[Request, Exception], Response]:
         if "text/html" not in request.headers.get("accept", "") or session_of(site, request) is None:
             return PlainTextResponse(f"{error}\n", _AWAY)
         return HTMLResponse(site.part("away.html", reason=str(error)), _AWAY, headers={"refresh": "5"})
+
+    return handle
+
+
+def _failed(site: Site) -> Callable[[Request, Exception], Response]:
+    """Say what went wrong, when Okos can name it: most often the store holds what somebody wrote there by hand."""
+
+    def handle(request: Request, error: Exception) -> Response:
+        session = session_of(site, request)
+        if session is None or "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(f"{error}\n", _FAILED)
+        return site.refusal(request, session, f"This cannot be shown: {error}", _FAILED)
 
     return handle
 

@@ -14,11 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from okos.errors import OkosError
-from okos.web.guard import session_of
+from okos.web.guard import lasting_session_of, while_it_lasts
 from okos.web.overview import read, render
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
@@ -58,7 +58,7 @@ class Pulse:
         """Whether as many look as may."""
         return self._looking >= MOST_LOOKING
 
-    async def follow(self) -> AsyncIterator[str]:
+    async def follow(self) -> AsyncGenerator[str]:
         """Give each new reading as events, for as long as a browser should listen at once."""
         until = time.monotonic() + LONGEST_S
         self._looking += 1
@@ -99,10 +99,12 @@ def live(site: Site, pulse: Pulse) -> Any:  # Any: Starlette's endpoint
     """Make the stream of the overview."""
 
     async def endpoint(request: Request) -> Response:
-        if session_of(site, request) is None:
+        session = await lasting_session_of(site, request)
+        if session is None:
             return PlainTextResponse("Log in first.", 401)
         if pulse.is_full:
             return PlainTextResponse("Too many pages look at once.", _TOO_MANY)
-        return StreamingResponse(pulse.follow(), media_type="text/event-stream", headers=STREAM_HEADERS)
+        events = while_it_lasts(site, session, pulse.follow())
+        return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     return endpoint

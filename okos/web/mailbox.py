@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAGE = 50
 _LONGEST_KEY = 512
 _DEAD_SHOWN = 5
+_ALL_PAUSED = "Waits, as everything is paused: nothing starts until it is resumed."
 
 
 def show_users(visit: Visit) -> Response:
@@ -29,7 +30,7 @@ def show_users(visit: Visit) -> Response:
         backlog=backlog,
         contains=contains,
         limits=limits,
-        whys={user.mailbox: why_listed(user) for user in backlog.users},
+        whys={user.mailbox: why_listed(user, all_paused=limits.all_paused) for user in backlog.users},
     )
 
 
@@ -45,7 +46,7 @@ def show(visit: Visit) -> Response:
         visit,
         "mailbox.html",
         title=key,
-        why=why(seen),
+        why=why(seen, all_paused=limits.all_paused),
         key=key,
         seen=seen,
         offset=offset,
@@ -59,25 +60,35 @@ def show(visit: Visit) -> Response:
     )
 
 
-def why(seen: MailboxSeen) -> str:
+def why(seen: MailboxSeen, *, all_paused: bool) -> str:
     """Say in a sentence or two what this mailbox waits for."""
+    if all_paused and seen.place == "ready":
+        return _ALL_PAUSED
     if seen.place != "timed" or seen.due_in_ms is None:
         return place(seen.place)
-    due = duration(seen.due_in_ms)
     first = seen.messages[0] if seen.messages else None
-    if first is not None and first.state == "backoff":
-        return f"Its first message failed and runs again in {due}. Those behind it keep their order and wait for it."
-    if first is not None and first.due_in_ms:
-        return f"Its first message is held back and starts in {due}."
-    return f"Its rate limit lets the next one start in {due}."
+    if first is None or first.state != "backoff":
+        return _timed("waiting", 0 if first is None else first.due_in_ms, seen.due_in_ms)
+    what = "failed" if first.error else "was put off"
+    due = duration(seen.due_in_ms)
+    return f"Its first message {what} and runs again in {due}. Those behind it keep their order and wait for it."
 
 
-def why_listed(user: UserSeen) -> str:
+def _timed(first_state: str, first_due_in_ms: int, due_in_ms: int) -> str:
+    due = duration(due_in_ms)
+    if not first_due_in_ms:
+        return f"Its rate limit lets the next one start in {due}."
+    return f"Its first message {'runs again' if first_state == 'backoff' else 'is held back and starts'} in {due}."
+
+
+def why_listed(user: UserSeen, *, all_paused: bool) -> str:
     """Say in one sentence what a mailbox waits for, as a list has room for it."""
+    if all_paused and user.place == "ready":
+        return _ALL_PAUSED
     if user.mailbox.startswith("outbox.telegram"):
         return "Replies on their way: the gateway delivers them."
     if user.mailbox.startswith("outbox."):
         return "Replies to a client that has left: they expire an hour after they were written."
     if user.place == "timed" and user.due_in_ms is not None:
-        return f"Starts in {duration(user.due_in_ms)}: a backoff after an error, a hold, or its rate limit."
+        return _timed(user.first_state, user.first_due_in_ms, user.due_in_ms)
     return place(user.place)

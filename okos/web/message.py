@@ -8,15 +8,19 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from okos.operate.story import read_story
 from okos.operate.text import describe_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from okos.mailbox import Event
+    from okos.operate.story import Step, Story
     from okos.web.guard import Visit
 
 _LONGEST_ID = 512
+
+_OPEN = frozenset({"waiting", "running", "backoff", "delayed"})
+_MEASURED_MS = 30_000
 
 STATES = {
     "delayed": "Outside its mailbox until its time comes.",
@@ -30,18 +34,18 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """Something that happened to a message, and how long after what happened before."""
+class Moment:
+    """A step of a message's story, and how long it came after the one before; None if nobody knows."""
 
-    event: Event
+    step: Step
     after_ms: int | None
 
 
 def show(visit: Visit) -> Response:
     """Show a message's timeline."""
     message_id = visit.asked("id")[:_LONGEST_ID]
-    detail = visit.site.broker.message(message_id)
-    if detail is None:
+    story = read_story(visit.site.broker, message_id)
+    if story is None:
         return visit.site.page(
             visit,
             "sorry.html",
@@ -49,7 +53,7 @@ def show(visit: Visit) -> Response:
             title="No such message",
             text=f"There is no message {message_id!r}: it was never here, or is over and no longer kept.",
         )
-    texts = visit.site.settings.web.show_texts
+    detail, texts = story.detail, visit.site.settings.web.show_texts
     content: dict[str, Any] | None = None if detail.message is None else describe_message(detail.message, texts=texts)
     return visit.site.page(
         visit,
@@ -57,18 +61,27 @@ def show(visit: Visit) -> Response:
         title=f"Message {message_id}",
         detail=detail,
         state=STATES.get(detail.state, ""),
-        steps=steps(detail.events),
+        moments=moments(story.steps),
+        moves=_moves(story, visit.site.now_ms()),
         content=content,
         texts=texts,
     )
 
 
-def steps(events: Sequence[Event]) -> list[Step]:
-    """Say of each event how long it came after the one before."""
-    before = [None, *events][: len(events)]
+def _moves(story: Story, now_ms: int) -> bool:
+    """Tell whether more may happen: to it, or to its answer. What its workers measured comes with their heartbeats."""
+    detail = story.detail
+    if detail.state in _OPEN or any(one.state in _OPEN for one in story.sent):
+        return True
+    return detail.ended_at_ms is not None and now_ms - detail.ended_at_ms < _MEASURED_MS
+
+
+def moments(steps: Sequence[Step]) -> list[Moment]:
+    """Say of each step how long it came after the one before."""
+    before = [None, *(step.at_ms for step in steps)][: len(steps)]
     return [
-        Step(event=event, after_ms=None if earlier is None else event.at_ms - earlier.at_ms)
-        for earlier, event in zip(before, events, strict=True)
+        Moment(step=step, after_ms=None if earlier is None or step.at_ms is None else max(0, step.at_ms - earlier))
+        for earlier, step in zip(before, steps, strict=True)
     ]
 
 

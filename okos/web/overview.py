@@ -26,6 +26,9 @@ CHARTS = (
     ("chart-backlog", "Backlog", (("c1", "waiting"), ("c2", "running"), ("c3", "limited users"))),
     ("chart-wait", "How long a turn waits", (("c2", "p50"), ("c1", "p95"), ("c3", "p99"))),
     ("chart-run", "How long a turn runs", (("c2", "p50"), ("c1", "p95"), ("c3", "p99"))),
+    ("chart-tokens", "Tokens a minute", (("c1", "read"), ("c2", "written"))),
+    ("chart-memory", "Memory of the store", (("c1", "used"),)),
+    ("chart-cpu", "CPU of the store", (("c1", "of a core"),)),
 )
 
 #: A slot that has just begun has no rate yet.
@@ -163,7 +166,7 @@ def columns(
     last = now_ms // span_ms
     wanted = range(last - slots + 1, last + 1)
     rows = [_figures(by_slot.get(slot)) for slot in wanted]
-    counts = ("turns", "failed", "waiting", "limited", "running")
+    counts = ("turns", "failed", "waiting", "limited", "running", "read", "written", "memory", "cpu")
     quantiles = ("wait_p50", "wait_p95", "wait_p99", "run_p50", "run_p95", "run_p99")
     return {"at": [slot * span_ms // 1000 for slot in wanted]} | {
         name: [row.get(name) for row in rows] for name in (*counts, *quantiles)
@@ -180,6 +183,10 @@ def _figures(point: Point | None) -> dict[str, float | None]:
         "waiting": point.waiting,
         "limited": point.limited,
         "running": point.running,
+        "read": point.prompt_tokens / minutes,
+        "written": point.completion_tokens / minutes,
+        "memory": point.memory_bytes,
+        "cpu": None if point.cpu_percent is None else round(point.cpu_percent, 2),
         **{f"wait_p{share:.0f}": point.wait.quantile_ms(share / 100) for share in (50, 95, 99)},
         **{f"run_p{share:.0f}": point.run.quantile_ms(share / 100) for share in (50, 95, 99)},
     }

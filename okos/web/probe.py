@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from okos.operate.prometheus import CONTENT_TYPE, render_metrics
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from okos.operate.health import Readiness
     from okos.web.site import Site
 
 _AWAY = 503
@@ -31,9 +33,14 @@ def health(site: Site) -> Any:  # Any: Starlette's endpoint
 def ready(site: Site) -> Any:  # Any: as above
     """Say whether a message that is sent now is handled: one is sent, and waited for."""
     canary = Canary(site.broker)
+    asked: asyncio.Task[Readiness] | None = None
 
     async def endpoint(_request: Request) -> Response:
-        found = await run_in_threadpool(canary.check)
+        nonlocal asked
+        # One thread for all who wait for the same canary: the others are for the pages.
+        if asked is None or asked.done():
+            asked = asyncio.create_task(run_in_threadpool(canary.check))
+        found = await asyncio.shield(asked)
         answer = {"ready": found.ready, "reason": found.reason, "took_ms": found.took_ms}
         return JSONResponse(answer, 200 if found.ready else _AWAY)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, SecretStr
 
+from okos.mailbox import AuditLog
 from okos.server import shown
 from okos.settings import Settings, find_config
 
@@ -17,29 +19,61 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from okos.mailbox import ActorMeasures, MailboxSeen
     from okos.web.guard import Visit
 
 _SHOWN = 100
 MASKED = "set, not shown"
-_URLS = {"redis_url", "base_url"}
+_URLS = {"redis_url", "base_url", "endpoint"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """Maintenance that the scheduler sends. `measured` is None if no worker has done it yet."""
+
+    name: str
+    every_s: float
+    what: str
+    seen: MailboxSeen
+    measured: ActorMeasures | None
+
+    @property
+    def runs(self) -> int:
+        """How often it was done."""
+        return 0 if self.measured is None else self.measured.run.count
+
+    @property
+    def failures(self) -> int:
+        """How often it failed."""
+        return 0 if self.measured is None else self.runs - self.measured.outcomes.get("ok", 0)
+
+    @property
+    def usual_ms(self) -> float | None:
+        """How long it takes, most often."""
+        return None if self.measured is None else self.measured.run.quantile_ms(0.5)
 
 
 def show(visit: Visit) -> Response:
     """Show the maintenance, and what is delayed."""
     broker, schedule = visit.site.broker, visit.site.settings.schedule
+    measured = broker.measures().actors
     return visit.site.page(
         visit,
         "schedule.html",
         title="Schedule",
         gauges=broker.gauges(),
         maintenance=[
-            (
-                "sweep",
-                schedule.sweep_s,
-                "finds what stalled, is due or has expired",
-                broker.mailbox("maintenance:sweep"),
-            ),
-            ("prune", schedule.prune_s, "deletes history that is kept no longer", broker.mailbox("maintenance:prune")),
+            Chore(
+                name=name,
+                every_s=every_s,
+                what=what,
+                seen=broker.mailbox(f"maintenance:{name}"),
+                measured=measured.get(name),
+            )
+            for name, every_s, what in (
+                ("sweep", schedule.sweep_s, "finds what stalled, is due or has expired"),
+                ("prune", schedule.prune_s, "deletes history that is kept no longer"),
+            )
         ],
         delayed=broker.delayed(limit=_SHOWN),
         most=_SHOWN,
@@ -48,7 +82,9 @@ def show(visit: Visit) -> Response:
 
 def show_audit(visit: Visit) -> Response:
     """Show what operators did."""
-    return visit.site.page(visit, "audit.html", title="Audit", entries=visit.site.broker.audit(limit=_SHOWN))
+    only = next((log for log in AuditLog if log == visit.asked("only")), None)
+    entries = visit.site.broker.audit(limit=_SHOWN, only=only)
+    return visit.site.page(visit, "audit.html", title="Audit", entries=entries, only=only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +149,17 @@ def written(name: str, value: object) -> str:
             return shown(value)
         case bool():
             return "yes" if value else "no"
-        case tuple():
-            return ", ".join(map(str, value)) or "none"
+        case tuple() | Mapping():
+            parts = (
+                (f"{key} = {part}" for key, part in value.items()) if isinstance(value, Mapping) else map(str, value)
+            )
+            return ", ".join(parts) or "none"
         case _:
             return str(value)
 
 
 def _is_section(value: object) -> bool:
-    return isinstance(value, BaseModel | dict) or (hasattr(value, "items") and not isinstance(value, str))
+    """Whether it has settings of its own: a section, or sections by name."""
+    if isinstance(value, Mapping):
+        return any(isinstance(part, BaseModel) for part in value.values())
+    return isinstance(value, BaseModel)

@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 
 from okos.errors import OkosError
-from okos.home import prepare_home
+from okos.home import prepare_home, write_private
 from okos.mailbox import MailboxBroker
 from okos.operate.overview import Watch
 from okos.server import live_url
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from okos.settings import Settings, Web
 
 TOKEN_FILE = "web.token"  # noqa: S105 - a name, not a token
+
+#: Connections and requests at once, streams included; what comes then is told to come later.
+MOST_AT_ONCE = 500
 
 _TRY_S = 1.0
 _LOOK_S = 0.5
@@ -69,17 +72,17 @@ def run_web(settings: Settings, *, stdout: TextIO, waits: bool = False) -> None:
         CannotListen: The address is not this machine's, or not ours to use.
         NoServer: None is configured, and none runs in OKOS_HOME.
         HomeUnusable: A token has to be made, and OKOS_HOME cannot keep it.
+        WrongSchema: Another release has stored what is there.
     """
     url = live_url(settings)
     if url is None:
         raise NoServer(f"no server runs in {settings.home}: start `okos up`, or set OKOS_REDIS_URL")
     settings = settings.model_copy(update={"redis_url": url})
     token = operator_token(settings)
+    broker = MailboxBroker(url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[], client=True)
+    broker.require_schema()
     with _listen(settings.web, waits=waits) as listener:
         print(f"The dashboard is at {address(settings.web, listener, token)}", file=stdout, flush=True)
-        broker = MailboxBroker(
-            url, namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[], client=True
-        )
         site = Site(settings=settings, broker=broker, keyring=keyring(settings, token), watch=Watch(broker))
         try:
             asyncio.run(_serve(site, listener))
@@ -110,8 +113,7 @@ def kept_token(path: Path) -> str:
     draft = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         if not path.exists():
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(24))
+            write_private(draft, secrets.token_urlsafe(24))
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -188,6 +190,7 @@ async def _serve(site: Site, listener: socket.socket) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
+            limit_concurrency=MOST_AT_ONCE,
         )
     )
     parent = os.getppid()

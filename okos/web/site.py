@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import structlog
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from okos.mailbox import StoreUnavailable
 from okos.operate.desk import Desk
 from okos.web.access import Attempts, Keyring, Role, Session
 from okos.web.guard import COOKIE, Visit, own_path
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
     from okos.operate.overview import Watch
     from okos.settings import Settings
 
+_log = structlog.get_logger()
+
 HERE = Path(__file__).parent
 FLASH = "okos_flash"
 _FLASH_S = 60
+#: Before a session's id: the name of the value that says that it was logged out. It ends when the cookie would have.
+ENDED = "web:ended:"
+#: A cookie may have 4,096 bytes, and this is JSON in base64: six bytes for an odd character, and a third more.
+MOST_SAID = 400
 
 #: The pages of the menu, in its order: path, title.
 MENU = (
@@ -83,6 +91,33 @@ class Site:
         """Give what changes things, in the name of who visits."""
         return Desk(self.broker, who=visit.who)
 
+    def note(self, who: str, action: str, target: str, outcome: str) -> None:
+        """Write what changed nothing into the audit, if the store answers. Blocks.
+
+        Who looks why it does not must get in, too.
+        """
+        try:
+            self.broker.note(who, action, target, outcome, is_visit=True)
+        except StoreUnavailable:
+            _log.warning("a visit could not be written into the audit", who=who, action=action)
+
+    def end(self, session: Session) -> None:
+        """End a session before its time, for every browser that has its cookie. Blocks.
+
+        Raises:
+            OkosError: The store did not take it; the session goes on.
+        """
+        left_ms = max(1, session.ends_ms - self.now_ms())
+        self.broker.write(ENDED + session.id, b"1", ttl_ms=left_ms)
+
+    def has_ended(self, session: Session) -> bool:
+        """Tell whether a session was ended before its time. Blocks, for one round trip.
+
+        Raises:
+            StoreUnavailable: Nobody can say.
+        """
+        return self.broker.read(ENDED + session.id) is not None
+
     def page(self, visit: Visit, template: str, *, status: int = 200, **context: Any) -> Response:  # Any: as shown
         """Make a page."""
         request, session = visit.request, visit.session
@@ -111,7 +146,7 @@ class Site:
     def told(self, visit: Visit, text: str, *, good: bool = True) -> Response:
         """Go back to where the form was, and say there what came of it."""
         response = RedirectResponse(own_path(visit.given("back", "/")), 303)
-        sealed = self.keyring.seal("flash", json.dumps({"text": text, "good": good}))
+        sealed = self.keyring.seal("flash", json.dumps({"text": text[:MOST_SAID], "good": good}))
         response.set_cookie(
             FLASH, sealed, max_age=_FLASH_S, httponly=True, samesite="strict", secure=is_secure(visit.request)
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from okos.operate.text import LATEST_MS
+
 _SECOND_MS, _MINUTE_MS, _HOUR_MS, _DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
 _KILO = 1024
 _TEN_SECONDS_MS = 10_000
@@ -78,14 +80,16 @@ def percent(value: float | None) -> str:
 
 
 def instant(ms: float | None) -> str:
-    """Write an instant: 2026-11-24 08:45:13 UTC."""
-    if not ms:
+    """Write an instant: 2026-11-24 08:45:13 UTC. One that is in no calendar came from outside."""
+    if not ms or not 0 < ms <= LATEST_MS:
         return NOTHING
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def iso(ms: float) -> str:
     """Write an instant for a machine."""
+    if not 0 <= ms <= LATEST_MS:
+        return NOTHING
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 

@@ -30,6 +30,7 @@ class ModelServer:
     url: str = ""
     behaviours: list[Behaviour] = field(default_factory=list)
     requests: list[type_body] = field(default_factory=list)
+    sounds: list[bytes] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     connections: set[object] = field(default_factory=set)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -38,8 +39,12 @@ class ModelServer:
         self.behaviours = list(behaviours)
 
     async def answer(self, request: Request) -> Response:
-        body: type_body = await request.json()
-        self.requests.append(body)
+        if request.url.path.endswith("/transcriptions"):
+            body: type_body = {}
+            self.sounds.append(await request.body())
+        else:
+            body = await request.json()
+            self.requests.append(body)
         self.keys.append(request.headers["authorization"])
         self.connections.add(request.client)
         behaviour = self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
@@ -49,7 +54,8 @@ class ModelServer:
 @contextlib.contextmanager
 def a_model_server() -> Iterator[ModelServer]:
     model = ModelServer(behaviours=[says("Hello")])
-    app = Starlette(routes=[Route("/v1/chat/completions", model.answer, methods=["POST"])])
+    paths = ("/v1/chat/completions", "/v1/audio/transcriptions")
+    app = Starlette(routes=[Route(path, model.answer, methods=["POST"]) for path in paths])
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

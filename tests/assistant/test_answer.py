@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(home: Path) -> Iterator[str]:
-    server = start_server(home, find_binary())
+    server = start_server(home, find_binary(), namespace="okos")
     yield server.url
     server.stop()
 

@@ -19,13 +19,14 @@ free unless given to the constructor.
 
 People (people.py): add_user, add_group, add_supergroup(forum=True), add_channel, add_topic, adds_bot; says,
 sends_photo, sends_album, sends_sticker, sends_voice, sends_document, sends_video, sends_other, edits, deletes, presses,
-types, blocks, unblocks; visible, answers. A place to speak is a User, a Chat, or a Message (its chat and topic); in
-groups `by=` says who does. `form=` says how the bot hears of it live, see core.Form; `dc.form` is the default.
+types, blocks, unblocks; visible, answers, content. A place to speak is a User, a Chat, or a Message (its chat and
+topic); in groups `by=` says who does. `form=` says how the bot hears of it live, see core.Form; `dc.form` is the
+default.
 
-Troubles (troubles.py): fail, drop, ignore, lose_answer, delay, refuse_message, refuse/accept, cut_connections,
-pause/go_on, revoke, forget_keys, revoke_token, forget_changes, expire_files, forget_sessions; lift_faults. Attributes:
-slice_size (changes in a difference, 100), answers_pings, transport_error (-429: the answer to every packet),
-refuses_overlap (AUTH_KEY_DUPLICATED for a second live session).
+Troubles (troubles.py): fail, drop, ignore, lose_answer, delay, hold/let_go, refuse_message, refuse/accept,
+cut_connections, pause/go_on, revoke, forget_keys, revoke_token, forget_changes, expire_files, forget_sessions;
+lift_faults. Attributes: slice_size (changes in a difference, 100), answers_pings, transport_error (-429: the answer to
+every packet), refuses_overlap (AUTH_KEY_DUPLICATED for a second live session).
 
 What happened (record.py): dc.record.of("said", peer), .counts() by RPC name, .events, .calls, .most_within(1000, peer);
 dc.violations(). dc.do(function) does several things in one step of the loop.

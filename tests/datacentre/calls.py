@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyrogram.raw.all import layer
+
 from .faults import Fault
 from .tl import F, T, name_of
 from .world import Peer
@@ -44,7 +46,7 @@ class Call:
     dc: "DataCentre"
     session: "Session"
     query: Any
-    delay_ms: int = 0
+    fault: Fault | None = None
 
     @property
     def bot_id(self) -> int:
@@ -60,9 +62,11 @@ class Call:
 
     async def wait(self) -> None:
         """Spend the time that a fault gave this call, once. A send does it while its random id counts as running."""
-        delay_ms, self.delay_ms = self.delay_ms, 0
-        if delay_ms:
-            await asyncio.sleep(delay_ms / 1000)
+        fault, self.fault = self.fault, None
+        if fault is not None and fault.kind == "delay":
+            await asyncio.sleep(fault.delay_ms / 1000)
+        if fault is not None and fault.kind == "hold":
+            await fault.let_go.wait()
 
 
 class BadMessage(Exception):
@@ -83,11 +87,13 @@ async def perform(dc: "DataCentre", session: "Session", query: Any) -> Any:
         NoAnswer: a fault wants it so.
         BadMessage: the same.
     """
+    if isinstance(query, F.InvokeWithLayer) and query.layer != layer:
+        dc.record.add("another_layer", text=f"{query.layer}, not {layer}")
     query, silent = _unwrapped(query)
     name = name_of(query)
     dc.note_call(name, peer_of(query, session, dc))
     fault = dc.faults.take(name, query)
-    call = Call(dc=dc, session=session, query=query, delay_ms=fault.delay_ms if fault and fault.kind == "delay" else 0)
+    call = Call(dc=dc, session=session, query=query, fault=fault)
     try:
         if fault is not None:
             _before(fault)
@@ -101,10 +107,14 @@ async def perform(dc: "DataCentre", session: "Session", query: Any) -> Any:
             dc.make_main(session)
     except RpcFailure as failure:
         return T.RpcError(error_code=failure.code, error_message=failure.name)
+    finally:
+        if fault is not None and fault.kind == "hold":
+            fault.answered += 1
     if fault is not None and fault.kind == "lose":
         raise NoAnswer(cut=fault.cut)
     if fault is not None and fault.kind == "delay_answer":
         await asyncio.sleep(fault.delay_ms / 1000)
+        fault.answered += 1
     return result
 
 

@@ -15,6 +15,7 @@ A line is said where you are; what begins with a slash and is not listed here go
   /edit TEXT      edit your last message there        /delete         delete it
   /reply TEXT     reply to the bot's last message     /press BUTTON   press a button of it
   /photo [PATH] [CAPTION]   /document PATH   /voice [PATH]   /sticker [EMOJI or PATH]   /album [PATHS]
+  /save PATH      keep the file of the bot's last message that has one
   /block  /unblock  the bot                           /cut            cut the bot's connections
   /wait           wait until the bot has answered     /quit           end"""
 
@@ -66,6 +67,8 @@ class Commands:
                     return self._about_earlier(command, rest)
                 case "/photo" | "/album" | "/sticker" | "/voice" | "/document":
                     self._send(command, shlex.split(rest))
+                case "/save":
+                    return self._save(rest)
                 case "/block":
                     self._dc.blocks(self._person)
                 case "/unblock":
@@ -100,6 +103,12 @@ class Commands:
         else:
             self._dc.presses(theirs[-1], rest.encode(), by=self._person)
         return ""
+
+    def _save(self, path: str) -> str:
+        files = [message for message in self._dc.visible(self._place) if message.out and message.media]
+        if not files or not path:
+            return "(there is none yet)" if path else "(say where: /save PATH)"
+        return f"({Path(path).expanduser().write_bytes(self._dc.content(files[-1]))} bytes kept in {path})"
 
     def _send(self, command: str, words: list[str]) -> None:
         where, by = self._where(), self._person

@@ -26,6 +26,7 @@ _TOLD = {
     "callback_answer": "(the bot answers the button: {text})",
     "commands": "(the bot's menu: {text})",
     "sign_in": "(the bot signs in)",
+    "another_layer": "(the bot has another library for Telegram, of layer {text}: run both with the same Python)",
     "main_session": "(the bot is there)",
 }
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 Form = Literal["full", "min", "short", "too_long", "unseen"]
-"""How a live update comes: with users; with users of whom too little is told; as a short update without users; as the
-bare news that much has happened; or not at all, as if it were lost (the difference has it)."""
+"""How a live update comes: with users and chats; with users and chats of which too little is told; as a short update
+without users; as the bare news that much has happened; or not at all, as if it were lost (the difference has it)."""
 
 BOT_TOKEN = "4242424242:for-tests-only_this-is-no-secret_12"  # noqa: S105 -- of the form that Telegram gives, and no secret
 
@@ -143,12 +143,11 @@ class Core:
         self.sessions.pop((session.key_id, session.session_id), None)
         self.world.main_sessions.discard((session.key_id, session.session_id))
 
-    def push(self, body: Any, *, but: Session | None = None) -> bool:
-        """Send an update to every session that receives them; say whether one of them is live."""
+    def push(self, body: Any, *, but: Session | None = None) -> None:
+        """Send an update to every session that receives them."""
         receivers = [s for s in self.sessions.values() if s.main and s is not but and s.key_id in self.world.logins]
         for session in receivers:
             session.push(body)
-        return any(session.live for session in receivers)
 
     def note_call(self, name: str, peer: Peer | None) -> None:
         """Record that an RPC came in."""
@@ -201,29 +200,27 @@ class Core:
         change, message = changes[-1]
         box = self.world.box_of(message.peer)
         now_s = int(time.time())
-        if form == "unseen":
+        chat = self.world.chats.get(message.peer)
+        is_away = chat is not None and chat.kind != "group" and chat.joined_s is None
+        if form == "unseen" or is_away:
             self.changed()
             return
         if form == "too_long":
-            told = self.push(
+            self.push(
                 T.UpdateShort(update=build(T.UpdateChannelTooLong, channel_id=message.peer.id, pts=box.pts), date=now_s)
                 if message.peer.kind == "channel"
                 else T.UpdatesTooLong()
             )
         elif form == "short" and message.peer.kind != "channel" and message.media is None and change.kind == "new":
-            told = self.push(updates.short_message(change, message))
+            self.push(updates.short_message(change, message))
         else:
             written = [one for each, _ in changes for one in updates.updates_of(self.world, box, each)]
             about = [of for _, of in changes]
-            told = self.push(updates.bundle(self.world, written, about, now_s=now_s, reduced=form == "min"))
-        if told:
-            box.told_pts = max(box.told_pts, box.pts)
+            self.push(updates.bundle(self.world, written, about, now_s=now_s, reduced=form == "min"))
         self.changed()
 
     def _tell(self, change: Change, message: Message, *, but: Session | None) -> None:
         box = self.world.box_of(message.peer)
         written = updates.updates_of(self.world, box, change)
-        told = self.push(updates.bundle(self.world, written, [message], now_s=int(time.time())), but=but)
-        if told or (but is not None and but.live):
-            box.told_pts = max(box.told_pts, change.pts)
+        self.push(updates.bundle(self.world, written, [message], now_s=int(time.time())), but=but)
         self.changed()

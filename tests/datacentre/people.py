@@ -33,19 +33,22 @@ class People(Core):
         """Make a basic group with the bot in it. It shares the message ids of the private chats."""
         return self._add_chat(title, members, kind="group")
 
-    def add_supergroup(self, title: str, members: list[User], *, forum: bool = False) -> Chat:
-        """Make a supergroup with the bot in it; a forum has topics."""
-        return self._add_chat(title, members, kind="supergroup", forum=forum)
+    def add_supergroup(self, title: str, members: list[User], *, forum: bool = False, with_bot: bool = True) -> Chat:
+        """Make a supergroup, with the bot in it or not; a forum has topics."""
+        return self._add_chat(title, members, kind="supergroup", forum=forum, with_bot=with_bot)
 
     def add_channel(self, title: str) -> Chat:
         """Make a channel that the bot administers. Posts there have no sender."""
         return self._add_chat(title, [], kind="channel")
 
     @on_loop
-    def _add_chat(self, title: str, members: list[User], *, kind: ChatKind, forum: bool = False) -> Chat:
+    def _add_chat(
+        self, title: str, members: list[User], *, kind: ChatKind, forum: bool = False, with_bot: bool = True
+    ) -> Chat:
         chat = Chat(id=self.world.peer_number(), kind=kind, title=title, forum=forum, members=[u.id for u in members])
         self.world.chats[chat.peer] = chat
         if kind != "group":
+            chat.joined_s = int(time.time()) if with_bot else None
             self.world.channels[chat.id] = Box()
         return chat
 
@@ -59,11 +62,13 @@ class People(Core):
         return message
 
     @on_loop
-    def adds_bot(self, chat: Chat, by: User) -> Message:
-        """Tell the bot, by a service message, that it was added."""
+    def adds_bot(self, chat: Chat, by: User, *, form: Form | None = None) -> Message:
+        """Let the bot into a chat if it is not in it, and tell it so by a service message."""
+        if chat.kind != "group" and chat.joined_s is None:
+            chat.joined_s = int(time.time())
         action = build(T.MessageActionChatAddUser, users=[self.bot.id])
         message = self._message(chat, by=by, service=bytes(action.write()))
-        self._post([message], self.form)
+        self._post([message], form or self.form)
         return message
 
     @on_loop
@@ -76,10 +81,12 @@ class People(Core):
         reply_to: Message | None = None,
         entities: tuple[Entity, ...] | None = None,
         form: Form | None = None,
+        ago_s: int = 0,
     ) -> Message:
         """Write a text. Commands and mentions are marked as Telegram marks them, unless entities are given."""
         marked = spans.found_in(text) if entities is None else entities
         message = self._message(where, by=by, text=text, entities=marked, reply_to=reply_to)
+        message.date -= ago_s
         self._post([message], form or self.form)
         return message
 
@@ -242,6 +249,11 @@ class People(Core):
     def answers(self, where: Place) -> list[str]:
         """Return the texts of the bot's that a person sees in a chat, top to bottom."""
         return [message.text for message in self.visible(where) if message.out]
+
+    def content(self, message: Message) -> bytes:
+        """Return the bytes of the file that a message holds."""
+        assert message.media is not None
+        return self.world.files[message.media.file_id]
 
     def _stopped(self, user: User, *, stopped: bool) -> None:
         now_s = int(time.time())

@@ -23,6 +23,7 @@ EventKind = Literal[
     "commands",
     "download",
     "unreadable",  # a packet that no client of this layer sends: its connection was cut
+    "another_layer",  # a client said hello in a layer that is not the data centre's: it will read no answer
     "unknown",  # an RPC that the data centre does not know
 ]
 

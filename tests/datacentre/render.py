@@ -34,8 +34,8 @@ def user(of: User, *, is_self: bool = False, reduced: bool = False) -> Any:
     )
 
 
-def chat(of: Chat) -> Any:
-    """Write a group or channel."""
+def chat(of: Chat, *, reduced: bool = False) -> Any:
+    """Write a group or channel. `reduced` is Telegram's `min`, for a channel: nothing else of it than names is good."""
     if of.kind == "group":
         return build(
             T.Chat,
@@ -49,10 +49,11 @@ def chat(of: Chat) -> Any:
     return build(
         T.Channel,
         id=of.id,
-        access_hash=access_hash("channel", of.id),
+        min=reduced or None,
+        access_hash=access_hash("reduced channel" if reduced else "channel", of.id),
         title=of.title,
         photo=T.ChatPhotoEmpty(),
-        date=0,
+        date=0 if reduced else of.joined_s or 0,
         megagroup=of.kind == "supergroup" or None,
         broadcast=of.kind == "channel" or None,
         forum=of.forum or None,
@@ -164,7 +165,7 @@ def people(world: World, messages: Iterable[Message], *, reduced: bool = False) 
     bot = world.bot.id if world.bot else 0
     return (
         [user(of, is_self=of.id == bot, reduced=reduced and of.id != bot) for of in users.values()],
-        [chat(of) for of in chats.values()],
+        [chat(of, reduced=reduced) for of in chats.values()],
     )
 
 

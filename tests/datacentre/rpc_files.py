@@ -1,5 +1,6 @@
 """Files: in parts both ways, media out, and data centres that have a file or have it not."""
 
+import hashlib
 import time
 from typing import Any
 
@@ -10,11 +11,17 @@ from .tl import TRUE, T
 from .world import HOME_DC, Media, access_hash
 
 _MAX_PART_BYTES = 1024 * 1024
+_MAX_SAVED_PART_BYTES = 512 * 1024
+_MAX_SMALL_BYTES = 10 * 1024 * 1024
 
 
 def save_file_part(call: Call) -> Any:
-    """Keep a part of a file that is on its way."""
+    """Keep a part of a file that is on its way; one that is there already is replaced."""
     _ = call.bot_id
+    if not call.query.bytes:
+        raise RpcFailure(400, "FILE_PART_EMPTY")
+    if len(call.query.bytes) > _MAX_SAVED_PART_BYTES:
+        raise RpcFailure(400, "FILE_PART_TOO_BIG")
     call.dc.parts.setdefault(call.query.file_id, {})[call.query.file_part] = call.query.bytes
     return TRUE
 
@@ -41,8 +48,10 @@ def get_file(call: Call) -> Any:
 
 
 async def send_media(call: Call) -> Any:
-    """Say a photo or a document, with or without a caption."""
-    media = _media_of(call, call.query.media)
+    """Say a photo or a document, with or without a caption; of one that was said before the file is not looked at."""
+    key = (messages.addressed(call), call.query.random_id)
+    is_known = key in call.dc.world.sends or key in call.dc.sending
+    media = None if is_known else _media_of(call, call.query.media)
     return await messages.send(call, [(call.query.random_id, _caption(call.query), call.query.entities, media)])
 
 
@@ -80,6 +89,12 @@ def _media_of(call: Call, given: Any) -> Media:
     if sorted(parts) != list(range(given.file.parts)):
         raise RpcFailure(400, "FILE_PARTS_INVALID")
     content = b"".join(parts[number] for number in sorted(parts))
+    is_big = isinstance(given.file, T.InputFileBig)
+    if len(content) > _MAX_SMALL_BYTES and not is_big:
+        raise RpcFailure(400, "FILE_PARTS_INVALID")
+    expected = "" if is_big else given.file.md5_checksum
+    if expected not in {"", hashlib.md5(content, usedforsecurity=False).hexdigest()}:
+        raise RpcFailure(400, "MD5_CHECKSUM_INVALID")
     del dc.parts[given.file.id]
     if isinstance(given, T.InputMediaUploadedPhoto):
         return dc.store(content, kind="photo", mime="image/jpeg", width=800, height=800)

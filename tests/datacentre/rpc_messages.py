@@ -191,7 +191,7 @@ def addressed(call: Call) -> Peer:
     secret = getattr(call.query.peer, "access_hash", 0)
     if peer.kind == "user" and (peer.id not in world.users or secret not in {0, access_hash("user", peer.id)}):
         raise RpcFailure(400, "PEER_ID_INVALID")
-    if peer.kind == "channel" and (peer not in world.chats or secret != access_hash("channel", peer.id)):
+    if peer.kind == "channel" and not world.is_named(peer, secret):
         raise RpcFailure(400, "CHANNEL_INVALID")
     if peer.kind == "group" and peer not in world.chats:
         raise RpcFailure(400, "PEER_ID_INVALID")
@@ -212,9 +212,28 @@ def checked(text: str, given: Any) -> tuple[Entity, ...]:
     return spans
 
 
+def get_full_channel(call: Call) -> Any:
+    """Tell about a channel, and where its box is."""
+    _ = call.bot_id
+    peer = _channel(call, call.query.channel)
+    full = build(
+        T.ChannelFull,
+        id=peer.id,
+        about="",
+        read_inbox_max_id=0,
+        read_outbox_max_id=0,
+        unread_count=0,
+        chat_photo=T.PhotoEmpty(id=0),
+        notify_settings=build(T.PeerNotifySettings),
+        bot_info=[],
+        pts=call.dc.world.channels[peer.id].pts,
+    )
+    return T.messages.ChatFull(full_chat=full, chats=[render.chat(call.dc.world.chats[peer])], users=[])
+
+
 def _channel(call: Call, wanted: Any) -> Peer:
     peer = Peer("channel", getattr(wanted, "channel_id", 0))
-    if peer not in call.dc.world.chats or wanted.access_hash != access_hash("channel", peer.id):
+    if not call.dc.world.is_named(peer, wanted.access_hash):
         raise RpcFailure(400, "CHANNEL_INVALID")
     return peer
 
@@ -250,5 +269,6 @@ HANDLERS: dict[str, Handler] = {
     "messages.GetMessages": get_messages,
     "channels.GetMessages": get_channel_messages,
     "channels.GetChannels": get_channels,
+    "channels.GetFullChannel": get_full_channel,
     "messages.GetChats": get_chats,
 }

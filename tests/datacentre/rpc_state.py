@@ -5,15 +5,13 @@ from typing import Any
 
 from . import updates
 from .calls import Call, Handler, RpcFailure
-from .world import access_hash
+from .world import Peer
 
 
 def get_state(call: Call) -> Any:
     """Say how far the common box is. What is pushed after it is newer."""
     _ = call.bot_id
-    box = call.dc.world.common
-    box.told_pts = box.pts
-    return updates.state(call.dc.world, box.pts, now_s=int(time.time()))
+    return updates.state(call.dc.world, call.dc.world.common.pts, now_s=int(time.time()))
 
 
 def get_difference(call: Call) -> Any:
@@ -21,15 +19,24 @@ def get_difference(call: Call) -> Any:
     _ = call.bot_id
     if call.query.pts < 1:
         raise RpcFailure(400, "PERSISTENT_TIMESTAMP_INVALID")
-    return updates.difference(call.dc.world, call.query.pts, slice_size=call.dc.slice_size, now_s=int(time.time()))
+    return updates.difference(
+        call.dc.world,
+        call.query.pts,
+        since_s=call.query.date,
+        slice_size=call.dc.slice_size,
+        now_s=int(time.time()),
+    )
 
 
 def get_channel_difference(call: Call) -> Any:
     """Tell what a channel saw since."""
     _ = call.bot_id
     channel_id, query = call.query.channel.channel_id, call.query
-    if channel_id not in call.dc.world.channels or query.channel.access_hash != access_hash("channel", channel_id):
+    peer = Peer("channel", channel_id)
+    if not call.dc.world.is_named(peer, query.channel.access_hash):
         raise RpcFailure(400, "CHANNEL_INVALID")
+    if call.dc.world.chats[peer].joined_s is None:
+        raise RpcFailure(400, "CHANNEL_PRIVATE")
     if query.pts < 1:
         raise RpcFailure(400, "PERSISTENT_TIMESTAMP_EMPTY")
     return updates.channel_difference(

@@ -44,6 +44,16 @@ class Troubles(Core):
         return self.faults.order(Fault(rpc=rpc, kind=kind, delay_ms=delay_ms, left=times, fits=fits))
 
     @on_loop
+    def hold(self, rpc: str, *, times: int | None = 1, fits: Fits = _any) -> Fault:
+        """Do it only when it is let go, after whatever else was called meanwhile."""
+        return self.faults.order(Fault(rpc=rpc, kind="hold", left=times, fits=fits))
+
+    @on_loop
+    def let_go(self, held: Fault) -> None:
+        """Do what `hold` has kept, now; its `answered` counts it when it is done."""
+        held.let_go.set()
+
+    @on_loop
     def refuse_message(self, rpc: str, *, code: int = 16, times: int | None = 1, fits: Fits = _any) -> Fault:
         """Answer with a bad_msg_notification, which libraries hand out as if it were the result."""
         return self.faults.order(Fault(rpc=rpc, kind="bad_message", code=code, left=times, fits=fits))

@@ -91,23 +91,25 @@ def state(world: World, pts: int, *, now_s: int) -> Any:
     return T.updates.State(pts=pts, qts=0, date=now_s, seq=1, unread_count=0)
 
 
-def difference(world: World, pts: int, *, slice_size: int | None, now_s: int) -> Any:
-    """Write what changed in the common box after `pts`, at most `slice_size` changes of it."""
+def difference(world: World, pts: int, *, since_s: int, slice_size: int | None, now_s: int) -> Any:
+    """Write what changed in the common box after `pts`, at most `slice_size` changes of it.
+
+    Of the channels that the bot is in it names those in which something happened since `since_s`.
+    """
     box = world.common
     if pts < box.forgotten_pts:
         return T.updates.DifferenceTooLong(pts=box.pts)
     changes = list(box.since(pts))
     behind = [
-        build(T.UpdateChannelTooLong, channel_id=number, pts=its.pts)
-        for number, its in world.channels.items()
-        if its.told_pts < its.pts
+        build(T.UpdateChannelTooLong, channel_id=chat.id, pts=world.channels[chat.id].pts)
+        for chat in world.chats.values()
+        if chat.joined_s is not None and world.channels[chat.id].changed_s >= since_s
     ]
     if not changes and not behind:
         return T.updates.DifferenceEmpty(date=now_s, seq=1)
     sliced = slice_size is not None and len(changes) > slice_size
     part = changes[:slice_size] if sliced else changes
     messages, others = _sorted(world, box, part)
-    box.told_pts = max(box.told_pts, part[-1].pts if part else pts)
     users, chats = render.people(world, messages)
     chats += [
         render.chat(chat) for chat in world.chats.values() if any(chat.id == update.channel_id for update in behind)
@@ -135,8 +137,6 @@ def channel_difference(world: World, channel_id: int, pts: int, *, ranges: list[
     part = changes[:limit]
     final = len(part) == len(changes)
     reached = box.pts if final else part[-1].pts
-    if not ranges:
-        box.told_pts = max(box.told_pts, reached)
     messages, others = _sorted(world, box, part)
     users, chats = render.people(world, messages)
     return build(
@@ -154,7 +154,6 @@ def _channel_too_long(world: World, channel_id: int, box: Box) -> Any:
     chat = next(chat for chat in world.chats.values() if chat.id == channel_id and chat.kind != "group")
     last = [of for of in box.messages.values() if not of.deleted][-1:]
     users, _ = render.people(world, last)
-    box.told_pts = box.pts
     dialog = build(
         T.Dialog,
         peer=render.peer(chat.peer),

@@ -48,13 +48,18 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Chat:
-    """A basic group, a supergroup or a channel. `topics` has the titles by the id of the message that opened each."""
+    """A basic group, a supergroup or a channel.
+
+    `topics` has the titles by the id of the message that opened each; `joined_s` says when the bot came into a
+    supergroup or channel, None that it is not in it.
+    """
 
     id: int
     kind: ChatKind
     title: str
     forum: bool = False
     members: list[int] = field(default_factory=list)
+    joined_s: int | None = None
     topics: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -118,13 +123,13 @@ class Box:
     """Messages that share one sequence of ids and of changes.
 
     `pts` starts at 1, so that the first message gets 2. Of changes up to `forgotten_pts` no difference is known any
-    more. `told_pts` is how far the bot was told, by a push or a difference.
+    more. `changed_s` is when something was last said or edited.
     """
 
     pts: int = 1
     last_id: int = 0
     forgotten_pts: int = 0
-    told_pts: int = 1
+    changed_s: int = 0
     messages: dict[int, Message] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
@@ -189,6 +194,7 @@ class World:
         """Put a message into its box."""
         box = self.box_of(message.peer)
         box.messages[message.id] = message
+        box.changed_s = max(box.changed_s, message.date)
         self.talks.setdefault(message.peer, []).append(message)
         return box.change("new", message.id)
 
@@ -196,7 +202,15 @@ class World:
         """Give a message other words."""
         message.earlier.append(message.text)
         message.text, message.entities, message.edit_date = text, entities, now_s
-        return self.box_of(message.peer).change("edit", message.id)
+        box = self.box_of(message.peer)
+        box.changed_s = max(box.changed_s, now_s)
+        return box.change("edit", message.id)
+
+    def is_named(self, peer: Peer, secret: int) -> bool:
+        """Say whether a channel is named as it has to be: a bot that is in it may leave the access hash out."""
+        if peer not in self.chats:
+            return False
+        return secret == access_hash("channel", peer.id) or (secret == 0 and self.chats[peer].joined_s is not None)
 
     def delete(self, box: Box, ids: list[int]) -> Change | None:
         """Take messages away. Returns None when none of them was there."""

@@ -18,7 +18,8 @@ for c = 1, tonumber(ARGV[1]) do
   i = i + words + 1
 end
 
-local NUMBERS = { at = 1, bytes = 1, due = 1, attempts = 1, retries = 1, stalls = 1, started = 1, charged = 1 }
+local NUMBERS = { at = 1, bytes = 1, due = 1, attempts = 1, retries = 1, stalls = 1, started = 1, charged = 1,
+  strict = 1, max_stalls = 1 }
 
 local function put_record(id, words)
   local record = {}

@@ -25,6 +25,10 @@ LARGER = {
     "pauses": Size(is_pausing=True, jumps_ms=(STEP_MS,)),
     "rate": Size(rate=0.1, ends=("ack", "retry"), jumps_ms=(STEP_MS,)),
     "replies": Size(is_hard_of_hearing=True, jumps_ms=(STEP_MS,)),
+    "exchanges": Size(ends=("ack", "retry"), is_exchanging=True, jumps_ms=(STEP_MS,)),
+    "lost exchanges": Size(
+        mailboxes="A", is_exchanging=True, is_cancelling=True, is_hard_of_hearing=True, is_crashing=True
+    ),
     "queues": Size(queues=("q", "p"), ends=("ack", "retry"), is_cancelling=True, jumps_ms=(STEP_MS,)),
     "window": Size(jobs=2, ends=("ack", "retry"), jumps_ms=(STEP_MS,)),
 }
@@ -33,18 +37,18 @@ LARGER = {
 def main(names: list[str]) -> int:
     """Search the worlds of these names, or all."""
     is_broken = False
-    with a_server() as server, Redis.from_url(server.url) as client:
+    with a_server() as server, Redis.from_url(server.admin_url) as client:
         for name in names or LARGER:
             began = time.monotonic()
             searched = search(Machine(client), LARGER[name])
             seconds = time.monotonic() - began
             verdict = searched.broken or "holds"
             print(  # noqa: T201 - a command prints
-                f"{name:10} {searched.states:8,} states {searched.moves:10,} moves {seconds:6.0f} s  {verdict}",
+                f"{name:14} {searched.states:8,} states {searched.moves:10,} moves {seconds:6.0f} s  {verdict}",
                 flush=True,
             )
             for move in searched.story:
-                print(f"           {move}")  # noqa: T201
+                print(f"               {move}")  # noqa: T201
             is_broken = is_broken or searched.broken is not None
     return int(is_broken)
 

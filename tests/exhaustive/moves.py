@@ -63,13 +63,21 @@ def _publications(world: World, size: Size, mailbox: str) -> Iterator[Move]:
         yield Move(
             f"publish {name}",
             "publish",
-            (*_publication(name, mailbox, size.queue_of(name)), "1", *_publication(f"sorry{name}", "out", "out"), "0"),
+            (
+                *_publication(
+                    name, mailbox, size.queue_of(name), strict=size.is_strict(name), stalls=size.own_stalls(name)
+                ),
+                "1",
+                *_publication(f"sorry{name}", "out", "out"),
+                "0",
+            ),
             _judged(rules.publish, name, lambda reply: reply[0].decode()),
         )
 
 
-def _publication(name: str, mailbox: str, queue: str) -> tuple[str, ...]:
-    return (name, mailbox, queue, "1", "x", "1", "0", "0", "", "1", "0", "0", "reject", "", "0")
+def _publication(name: str, mailbox: str, queue: str, *, strict: bool = False, stalls: int = 0) -> tuple[str, ...]:
+    plain = (name, mailbox, queue, "1", "x", "1", "0", "0", "", "1", "0", "0", "reject", "", "0")
+    return (*plain, str(int(strict)), str(stalls))
 
 
 def _claimer_moves(world: World, size: Size, claimer: str, hand: Hand) -> Iterator[Move]:
@@ -77,30 +85,36 @@ def _claimer_moves(world: World, size: Size, claimer: str, hand: Hand) -> Iterat
         yield _claim(size, claimer, size.queues[0], "again")
     elif hand.unheard == "settle":
         yield _settle(world, claimer, "ack", "again")
-    elif not hand.message:
+    elif hand.unheard == "exchange":
+        yield _exchange(world, size, claimer, "ack", "again")
+    elif hand.message:
+        yield from _moves_with_a_message(world, size, claimer, hand)
+    else:
         for queue in size.queues:
             yield _claim(size, claimer, queue, "")
         if size.is_hard_of_hearing:
             yield _claim(size, claimer, size.queues[0], "unheard")
-    else:
-        retries = world.messages[hand.message].retries
-        for end in size.ends:
-            if end != "retry" or retries < size.most_retries:
-                yield _settle(world, claimer, end, "")
-        if size.is_hard_of_hearing:
-            yield _settle(world, claimer, "ack", "unheard")
-        if size.is_renewing:
-            yield Move(
-                f"{claimer} renews {hand.message}",
-                "renew",
-                (claimer, str(LEASE_MS), "", "1", hand.message, hand.token),
-                lambda before, reply, _: rules.renew(before, claimer, _texts(reply[1]), _texts(reply[2])),
-            )
+
+
+def _moves_with_a_message(world: World, size: Size, claimer: str, hand: Hand) -> Iterator[Move]:
+    retries = world.messages[hand.message].retries
+    endings = [(end, "") for end in size.ends if end != "retry" or retries < size.most_retries]
+    if size.is_hard_of_hearing:
+        endings.append(("ack", "unheard"))
+    for end, hearing in endings:
+        yield _settle(world, claimer, end, hearing)
+        if size.is_exchanging:
+            yield _exchange(world, size, claimer, end, hearing)
+    if size.is_renewing:
+        yield Move(
+            f"{claimer} renews {hand.message}",
+            "renew",
+            (claimer, str(LEASE_MS), "", "1", hand.message, hand.token),
+            lambda before, reply, _: rules.renew(before, claimer, _texts(reply[1]), _texts(reply[2])),
+        )
 
 
 def _claim(size: Size, claimer: str, queue: str, hearing: str) -> Move:
-    sequence = f"s{claimer}" if hearing else "once"
-
     def rule(before: World, reply: Reply, _: Found) -> World:
         started = [(item[0].decode(), _token(item, claimer)) for item in reply[2]]
         hand = before.hands[claimer]
@@ -113,11 +127,23 @@ def _claim(size: Size, claimer: str, queue: str, hearing: str) -> Move:
     return Move(
         f"{claimer} claims for {queue} {hearing}".rstrip(),
         "claim",
-        (claimer, sequence, "1", str(_MOST_BYTES), str(LEASE_MS), NONCE, "1", str(size.max_stalls), "1", queue),
+        _claim_arguments(size, claimer, queue, hearing),
         rule,
         issued=f"?.{claimer}",
         is_helping=hearing != "unheard",
     )
+
+
+def _claim_arguments(size: Size, claimer: str, queue: str, hearing: str) -> tuple[str, ...]:
+    return (
+        *(claimer, _sequence(claimer, hearing), "1", str(_MOST_BYTES), str(LEASE_MS), NONCE, "1"),
+        *(str(size.max_stalls), "1", queue),
+    )
+
+
+def _sequence(claimer: str, hearing: str) -> str:
+    """Number a call: only one whose reply is lost is ever made again."""
+    return f"s{claimer}" if hearing else "once"
 
 
 def _token(item: Reply, claimer: str) -> str:
@@ -128,8 +154,6 @@ def _token(item: Reply, claimer: str) -> str:
 
 def _settle(world: World, claimer: str, end: str, hearing: str) -> Move:
     hand = world.hands[claimer]
-    delay_ms = BACKOFF_MS if end in ("retry", "defer") else 0
-    effects = ("1", "append", "log", hand.message, "100", "60000") if end == "ack" else ("0",)
 
     def rule(before: World, reply: Reply, found: Found) -> World:
         answer = reply[0].decode()
@@ -149,11 +173,48 @@ def _settle(world: World, claimer: str, end: str, hearing: str) -> Move:
     return Move(
         f"{claimer} settles {hand.message} as {end} {hearing}".rstrip(),
         "settle",
-        (
-            *(claimer, f"s{claimer}" if hearing else "once", str(_KEPT), str(_KEPT), "1"),
-            *(hand.message, hand.token, end, str(delay_ms), "", "", "", *effects),
-        ),
+        _settle_arguments(claimer, hand, end, hearing),
         rule,
+        is_helping=end == "ack" and hearing != "unheard",
+    )
+
+
+def _settle_arguments(claimer: str, hand: Hand, end: str, hearing: str) -> tuple[str, ...]:
+    delay_ms = BACKOFF_MS if end in ("retry", "defer") else 0
+    effects = ("1", "append", "log", hand.message, "100", "60000") if end == "ack" else ("0",)
+    return (
+        *(claimer, _sequence(claimer, hearing), str(_KEPT), str(_KEPT), "1"),
+        *(hand.message, hand.token, end, str(delay_ms), "", "", "", *effects),
+    )
+
+
+def _exchange(world: World, size: Size, claimer: str, end: str, hearing: str) -> Move:
+    """Settle and claim in one step; each by its own rule, one after the other.
+
+    While the reply of one is not heard, the hand holds what it started, and the answer to the settle.
+    """
+    queue = size.queues[0]
+    settling = _settle(world, claimer, end, hearing)
+    claiming = _claim(size, claimer, queue, hearing)
+
+    def rule(before: World, reply: Reply, found: Found) -> World:
+        settled, claimed = reply
+        hand = before.hands[claimer]
+        after = settling.rule(before, settled, found)
+        if hearing == "again":
+            return claiming.rule(before.with_hand(claimer, replace(hand, answer="")), claimed, found)
+        after = claiming.rule(after.with_hand(claimer, Hand()), claimed, found)
+        if hearing == "unheard":
+            answer = settled[0].decode()
+            return after.with_hand(claimer, replace(after.hands[claimer], unheard="exchange", answer=answer))
+        return after
+
+    return Move(
+        f"{claimer} exchanges {world.hands[claimer].message} as {end} {hearing}".rstrip(),
+        "exchange",
+        (str(len(settling.arguments)), *settling.arguments, *claiming.arguments),
+        rule,
+        issued=claiming.issued,
         is_helping=end == "ack" and hearing != "unheard",
     )
 

@@ -152,10 +152,12 @@ def sweep(world: World, size: Size, stalled: list[tuple[str, str]]) -> World:
         if message.state != "running" or message.left_ms > 0 or world.grace_ms > 0:
             expect(name not in found, f"{name} was taken for stalled though it is {message}, grace {world.grace_ms} ms")
         elif message.flagged:
+            verdict = found.get(name)
+            expect(verdict == "cancelled", f"{name} was to be cancelled, and sweep says {verdict}")
             world = _ended(world, name, "cancelled")
         else:
             stalls = message.stalls + 1
-            is_dead = stalls >= size.max_stalls
+            is_dead = stalls > (size.own_stalls(name) or size.max_stalls)
             verdict = "dead" if is_dead else "stalled"
             expect(found.get(name) == verdict, f"{name} has stalled {stalls} times, and sweep says {found.get(name)}")
             world = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import rules
 from moves import Move, moves
 from rules import Broken, expect
-from stored import Found, Stored
+from stored import ISSUED, Found, Stored
 from world import ENDED, NOT_STARTABLE, Hand, Size, World, begin
 
 from okos.mailbox.script import compose
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "{m}:"
 _TIME = "local function raw_ms() return 1000000000 end"
-_TRANSITIONS = ("publish", "claim", "settle", "renew", "sweep", "cancel", "cancel_mailbox", "pause")
+_TRANSITIONS = ("publish", "claim", "settle", "exchange", "renew", "sweep", "cancel", "cancel_mailbox", "pause")
 #: A search that grows beyond this has met something that it does not know to be alike.
 MOST_STATES = 200_000
 
@@ -172,7 +172,9 @@ def _successors(machine: Machine, state: State, size: Size) -> Iterator[tuple[St
 
 def _issued(move: Move, reply: Any) -> str:  # Any: Redis' reply
     """Name the token that a claim gave, so that equal states have equal tokens."""
-    return move.issued.replace("?", reply[2][0][0].decode()) if move.issued and reply[2] else ""
+    claimed = reply[1] if move.transition == "exchange" else reply
+    is_new = bool(move.issued and claimed[2]) and claimed[2][0][1].decode() == ISSUED
+    return move.issued.replace("?", claimed[2][0][0].decode()) if is_new else ""
 
 
 def _has_ended(world: World) -> bool:

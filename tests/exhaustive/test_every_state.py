@@ -34,16 +34,25 @@ WORLDS = {
     "replies that are lost while more waits": Size(
         mailboxes="A", is_hard_of_hearing=True, is_cancelling=True, jumps_ms=(STEP_MS,)
     ),
+    "settle and claim in one step": Size(
+        mailboxes="A", ends=ALL_ENDS, is_exchanging=True, is_hard_of_hearing=True, jumps_ms=(STEP_MS,)
+    ),
+    "zombies that settle and claim in one step": Size(
+        mailboxes="A", is_exchanging=True, is_cancelling=True, is_crashing=True
+    ),
+    "settle and claim in one step for two mailboxes": Size(is_exchanging=True, jumps_ms=(STEP_MS,)),
     "two queues in one mailbox": Size(
         mailboxes="A", queues=("q", "p"), ends=("ack", "retry"), is_cancelling=True, jumps_ms=(STEP_MS,)
     ),
     "two at a time in one mailbox": Size(mailboxes="A", messages=3, jobs=2, claimers="X", ends=("ack", "retry")),
+    "a strict one between others": Size(mailboxes="A", messages=3, jobs=2, strict="2", jumps_ms=(STEP_MS,)),
+    "one of more patience": Size(mailboxes="A", patient="1"),
 }
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Redis]:
-    with a_server() as server, Redis.from_url(server.url) as client:
+    with a_server() as server, Redis.from_url(server.admin_url) as client:
         yield client
 
 

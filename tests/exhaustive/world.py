@@ -6,6 +6,7 @@ Time is relative: every instant is ms from now, and what is past is 0, so that t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 LEASE_MS = 15_000
 #: A third of the lease: the longest silence that is no outage.
@@ -46,7 +47,7 @@ class Hand:
     """What a claimer believes to hold. A token that is no longer live makes it a zombie.
 
     Attributes:
-        unheard: The reply of the call that it made was lost: 'claim' or 'settle'; it must repeat the call.
+        unheard: The reply of the call that it made was lost: 'claim', 'settle' or 'exchange'; it must repeat the call.
         answer: What the lost reply of a settle said.
     """
 
@@ -66,6 +67,8 @@ class Size:
         jumps_ms: How time may move without anybody looking.
         queues: Whose messages take turns in a mailbox; a claim is for one of them.
         rate: Cost units per second and mailbox, 0 for no limit; the burst is 1.
+        strict: The digits of the messages that run alone in their mailbox.
+        patient: The digits of the messages that may stall once more than the others.
     """
 
     mailboxes: str = "AB"
@@ -74,9 +77,11 @@ class Size:
     jobs: int = 1
     queues: tuple[str, ...] = ("q",)
     rate: float = 0
+    strict: str = ""
+    patient: str = ""
     ends: tuple[str, ...] = ("ack",)
     most_retries: int = 1
-    max_stalls: int = 2
+    max_stalls: int = 1
     jumps_ms: tuple[int, ...] = (STEP_MS, LEASE_MS)
     is_cancelling: bool = False
     is_cancelling_whole: bool = False
@@ -84,6 +89,7 @@ class Size:
     is_crashing: bool = False
     is_renewing: bool = False
     is_hard_of_hearing: bool = False
+    is_exchanging: bool = False
 
     def ids(self, mailbox: str) -> list[str]:
         """Name the messages of a mailbox in publish order."""
@@ -92,6 +98,14 @@ class Size:
     def queue_of(self, message_id: str) -> str:
         """Name the queue that a message is sent to."""
         return self.queues[(int(message_id[1:]) - 1) % len(self.queues)]
+
+    def is_strict(self, message_id: str) -> bool:
+        """Say whether a message runs alone in its mailbox."""
+        return message_id[1:] in self.strict
+
+    def own_stalls(self, message_id: str) -> int:
+        """Say how many stalls are too many for this message; 0: as many as for the others."""
+        return self.max_stalls + 1 if message_id[1:] in self.patient else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +163,11 @@ def begin(size: Size) -> World:
 
 
 def window(world: World, size: Size, mailbox: str) -> list[str]:
-    """Name the first `jobs` messages of a mailbox that have not ended."""
-    return [name for name in size.ids(mailbox) if world.messages[name].state in ("waiting", "running")][: size.jobs]
+    """Name the first `jobs` messages of a mailbox that have not ended; a strict one is there alone or not at all."""
+    held = [name for name in size.ids(mailbox) if world.messages[name].state in ("waiting", "running")][: size.jobs]
+    if held and size.is_strict(held[0]):
+        return held[:1]
+    return list(takewhile(lambda name: not size.is_strict(name), held))
 
 
 def start_ms(world: World, size: Size, mailbox: str) -> dict[str, int]:

@@ -33,6 +33,9 @@ async def answer(turn: Turn) -> None:
         raise RuntimeError("the secret reason")
     if turn.text == "nothing":
         return
+    if turn.text == "draw":
+        await turn.reply_file("photo", b"\\xff\\xd8\\xff", name="chart.jpg", caption="as of today")
+        return
     if turn.text == "twice":
         await turn.reply("one")
     await turn.reply(spoken(turn.text))

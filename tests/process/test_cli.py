@@ -15,7 +15,7 @@ import pytest
 
 from okos.mailbox import MailboxBroker
 from okos.private import private_okos
-from okos.server import find_server
+from okos.server import as_admin, find_server
 from okos.settings import Settings
 
 Wait = Callable[[Callable[[], object]], None]
@@ -75,7 +75,9 @@ def test_the_version_is_told(okos: Okos) -> None:
     assert okos("--version").stdout.startswith("okos 0.")
 
 
-@pytest.mark.parametrize("command", ["up", "ask", "chat", "demo", "status", "doctor", "init", "scheduler", "web"])
+@pytest.mark.parametrize(
+    "command", ["up", "ask", "chat", "demo", "status", "doctor", "init", "acl", "scheduler", "web"]
+)
 def test_every_command_describes_itself(command: str, okos: Okos) -> None:
     assert command in okos("--help").stdout
     assert "Usage: okos" in okos(command, "--help").stdout
@@ -134,6 +136,7 @@ def test_doctor_sees_workers_that_are_alive(okos: Okos, tmp_path: Path) -> None:
         done = okos("doctor", "--json", OKOS_REDIS_URL=running.url)
 
     assert findings(done)["workers"] == {"name": "workers", "grade": "ok", "text": "1 alive, 8 messages at once"}
+    assert findings(done)["schema"]["text"].startswith("1, of what is stored in the namespace")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_doctor_finds_a_server_that_would_lose_messages(okos: Okos, tmp_path: Pa
     import redis  # noqa: PLC0415
 
     server = find_server(Settings(home=tmp_path / "other"))
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(as_admin(server.url)) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory", "100mb")
         client.config_set("appendonly", "no")
@@ -212,3 +215,23 @@ def test_the_scheduler_sends_and_stops_on_sigterm(
         assert scheduler.wait(60) == 0
     broker.close()
     server.stop()
+
+
+def test_the_users_of_a_server_are_written_from_its_address(okos: Okos, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://okos:secret@h:6379/0\n")
+    (tmp_path / "watching").write_text("watching\n")
+
+    printed = okos("acl", OKOS_REDIS_URL_FILE="url", OKOS_NAMESPACE="mine")
+    written = okos("acl", "--file", "users.acl", "--watcher", "watching", OKOS_REDIS_URL_FILE="url")
+    refused = okos("acl", OKOS_REDIS_URL="redis://h:6379/0")
+
+    assert [line.split()[:4] for line in printed.stdout.splitlines()] == [
+        ["user", "default", "reset", "on"],
+        ["user", "okos", "reset", "on"],
+    ]
+    assert "~{mine}:* &{mine}:* -@all" in printed.stdout
+    assert written.stdout == ""
+    assert "user watcher" in (tmp_path / "users.acl").read_text()
+    assert "secret" not in printed.stdout
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "redis://okos:PASSWORD@HOST" in refused.stderr

@@ -25,7 +25,7 @@ def test_workers_start_anew_when_a_source_file_changes(
 ) -> None:
     shutil.copytree(ROOT / "actors", tmp_path / "actors")
     (tmp_path / "home").mkdir()
-    server = start_server(tmp_path / "home", find_binary())
+    server = start_server(tmp_path / "home", find_binary(), namespace="okos")
     broker = MailboxBroker(url=server.url)
     with (tmp_path / "log").open("wb") as log:
         master = subprocess.Popen(

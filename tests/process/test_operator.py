@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
-import dramatiq
 import pytest
+from operated import bury, commands, send
 
 from okos.mailbox import MailboxBroker
 from okos.middleware import Metrics, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    Okos = Callable[..., subprocess.CompletedProcess[str]]
+    from operated import Okos
 
 
 @pytest.fixture
@@ -37,48 +35,7 @@ def broker(url: str, namespace: str) -> Iterator[MailboxBroker]:
 @pytest.fixture
 def okos(url: str, namespace: str, tmp_path: Path) -> Okos:
     """Run a command to its end."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("OKOS_", "OPENAI_"))}
-    environment = ours | {
-        "OKOS_HOME": str(tmp_path / "home"),
-        "OKOS_CONFIG": os.devnull,
-        "OKOS_REDIS_URL": url,
-        "OKOS_NAMESPACE": namespace,
-    }
-
-    def run(*arguments: str, said: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "okos", *arguments],
-            env=environment,
-            cwd=tmp_path,
-            input=said,
-            stdin=subprocess.DEVNULL if said is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
-
-
-def send(broker: MailboxBroker, mailbox: str, text: str = "a secret") -> str:
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name="text", actor_name="text", args=(text,), kwargs={}, options={"mailbox": mailbox}
-    )
-    return broker.enqueue(message).message_id
-
-
-def bury(broker: MailboxBroker, *texts: str) -> None:
-    @dramatiq.actor(broker=broker, actor_name="text", queue_name="text")
-    def fail(text: str) -> None:
-        raise ValueError(f"cannot read {len(text)} characters")
-
-    for number, text in enumerate(texts):
-        send(broker, f"local:{number}", text)
-    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=2)
-    worker.start()
-    broker.join("text", timeout=60_000)
-    worker.stop()
+    return commands(url, namespace, tmp_path)
 
 
 def test_a_user_is_found_paused_resumed_and_cancelled_and_all_of_it_is_written_down(
@@ -108,6 +65,39 @@ def test_a_user_is_found_paused_resumed_and_cancelled_and_all_of_it_is_written_d
     assert trail[-1] == ("cancel mailbox", "local:7")
 
 
+def test_a_pause_of_everything_is_told_wherever_somebody_looks_why_nothing_starts(
+    broker: MailboxBroker, okos: Okos
+) -> None:
+    send(broker, "local:7")
+    before = [okos("status").stdout, okos("doctor").stdout, okos("mailbox", "local:7").stdout, okos("users").stderr]
+    broker.pause()
+
+    after = [okos("status").stdout, okos("doctor").stdout, okos("mailbox", "local:7").stdout, okos("users").stderr]
+
+    assert not any("everything is paused" in said for said in before)
+    assert all("everything is paused" in said for said in after)
+    assert "free slot" not in after[2]
+    assert okos("status").returncode == 3  # for no worker is alive; a pause does not change it
+    assert all(json.loads(okos(*one, "--json").stdout)["all_paused"] for one in (["users"], ["mailbox", "local:7"]))
+    assert json.loads(okos("status", "--json").stdout)["paused"]
+
+
+def test_status_tells_a_bot_without_a_gateway(broker: MailboxBroker, okos: Okos) -> None:
+    bot = {"OKOS_TELEGRAM__BOT_TOKEN": "42:secret", "OKOS_TELEGRAM__API_ID": "1", "OKOS_TELEGRAM__API_HASH": "0" * 32}
+
+    alone = okos("status")
+    missed = okos("status", **bot)
+    broker.write("telegram:42:state", b'{"online": true, "bot": "their_bot"}', ttl_ms=60_000)
+    broker.take_lease("telegram:42", "there/123/x/y", ttl_ms=60_000)
+    found = okos("status", **bot)
+
+    assert "gateway" not in alone.stdout
+    assert "problem   no gateway serves the bot" in missed.stdout
+    assert "gateway   pid 123 on there: connected as @their_bot" in found.stdout
+    assert "no gateway" not in found.stdout
+    assert "secret" not in missed.stdout + missed.stderr
+
+
 def test_texts_are_shown_only_if_they_are_asked_for(broker: MailboxBroker, okos: Okos) -> None:
     message_id = send(broker, "local:7")
 
@@ -135,6 +125,19 @@ def test_dead_letters_are_found_grouped_and_requeued(broker: MailboxBroker, okos
     assert (broker.stats().dead, broker.stats().waiting) == (0, 2)
 
 
+def test_dead_letters_are_deleted_for_good_when_that_is_meant(broker: MailboxBroker, okos: Okos) -> None:
+    bury(broker, "one", "two", "three")
+    newest = broker.failed()[0].id
+
+    assert okos("discard", newest).returncode == 2
+    assert okos("discard", newest, "--yes").stdout == "1 dead letter deleted\n"
+    assert okos("discard", newest, "--yes").returncode == 3
+    assert json.loads(okos("discard", "--error", "cannot read", "--yes", "--json").stdout) == {"deleted": 2}
+
+    assert broker.stats().dead == 0
+    assert [one.action for one in broker.audit()] == ["delete all", "delete", "delete"]
+
+
 def test_draining_waits_for_nothing_and_tells_what_is_left(broker: MailboxBroker, okos: Okos) -> None:
     assert okos("drain").stdout == "empty\n"
     send(broker, "local:7")
@@ -154,11 +157,70 @@ def test_limits_are_exported_and_imported(broker: MailboxBroker, okos: Okos) -> 
 
     assert okos("limits", "import", "-", said='{"limits": {"local:7": {"burst": "2"}}}').returncode == 1
     assert set(broker.limits().overrides) == {"local:9"}
-    assert okos("limits", "import", "-", "--replace", "--yes", said=exported).returncode == 0
+    imported = json.loads(okos("limits", "import", "-", "--replace", "--yes", "--json", said=exported).stdout)
+    assert imported == {"limits": 1, "paused": 1, "taken_away": 1, "resumed": 0}
 
     seen = broker.limits()
     assert (set(seen.overrides), seen.overrides["local:7"].burst, seen.paused) == ({"local:7"}, 2, ("local:8",))
     assert "local:7" in okos("limits", "show").stdout
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        '{"jobs_per_second": 1e-300}',
+        '{"jobs_per_second": Infinity}',
+        '{"jobs_per_second": NaN}',
+        f'{{"max_jobs_per_user": {"9" * 26}}}',
+        '{"burst": 1000001}',
+        '{"burst": true}',
+        "[" * 100_000,
+    ],
+)
+def test_limits_that_cannot_be_meant_are_imported_by_nobody(broker: MailboxBroker, okos: Okos, own: str) -> None:
+    done = okos("limits", "import", "-", said=f'{{"limits": {{"local:7": {{"burst": 2}}, "local:8": {own}}}}}')
+
+    assert (done.returncode, done.stderr.count("\n"), done.stderr[:6]) == (1, 1, "okos: ")
+    assert broker.limits().overrides == {}
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        ("--jobs-per-second", "1e-300"),
+        ("--jobs-per-second", "inf"),
+        ("--jobs-per-second", "nan"),
+        ("--max-jobs-per-user", "9" * 26),
+        ("--burst", "1000001"),
+    ],
+)
+def test_a_limit_that_cannot_be_meant_is_refused(broker: MailboxBroker, okos: Okos, limit: tuple[str, str]) -> None:
+    done = okos("limits", "set", "local:7", *limit)
+
+    assert (done.returncode in {1, 2}, "Traceback" in done.stderr) == (True, False)
+    assert broker.limits().overrides == {}
+
+
+def test_a_key_that_no_mailbox_can_have_is_refused_and_an_odd_id_is_written_down(
+    broker: MailboxBroker, okos: Okos
+) -> None:
+    odd = os.fsdecode(b"\xff")
+    for key in (odd, "x" * 600):
+        for done in (okos("pause", key), okos("limits", "set", key, "--burst", "2")):
+            assert (done.returncode, done.stderr.count("\n"), done.stderr[:6]) == (1, 1, "okos: ")
+    broker.store.call("audit", '{"who":"a","action":"b","target":"\\udcff","outcome":"c"}')  # as it was written before
+
+    assert okos("cancel", odd, "--yes").returncode == 3
+
+    assert [one.target for one in broker.audit()] == ["\\udcff", "\\udcff"]
+    assert (broker.limits().paused, broker.limits().overrides) == ((), {})
+
+
+def test_the_password_in_an_address_is_shown_by_no_command(okos: Okos) -> None:
+    for arguments in (["status"], ["status", "--json"], ["config", "show"], ["config", "export"], ["ask", "hi"]):
+        done = okos(*arguments, OKOS_REDIS_URL="unix:///no/x.sock?db=0&password=SECRETPW")
+
+        assert "SECRETPW" not in done.stdout + done.stderr
 
 
 def test_the_settings_are_shown_without_their_secrets(okos: Okos, url: str) -> None:
@@ -166,6 +228,23 @@ def test_the_settings_are_shown_without_their_secrets(okos: Okos, url: str) -> N
 
     assert json.loads(shown)["settings"]["redis_url"] == url
     assert okos("config", "check").stdout == "the settings are right\n"
+
+
+def test_the_settings_are_taken_elsewhere_without_their_secrets(okos: Okos, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/okos.toml").write_text(
+        'concurrency = 7\n[model]\nname = "\\"quoted\\" é"\napi_key = "a-secret-key"\n[kinds.voice]\ncost = 5\n'
+    )
+    exported = okos("config", "export", config="config/okos.toml").stdout
+    (tmp_path / "there.toml").write_text(exported)
+
+    told = json.loads(okos("config", "export", "--json", config="there.toml").stdout)
+
+    assert "a-secret-key" not in exported
+    assert "# api_key: set by OKOS_MODEL__API_KEY" in exported
+    assert okos("config", "check", config="there.toml").returncode == 0
+    assert (told["settings"]["concurrency"], told["settings"]["model.name"]) == (7, '"quoted" é')
+    assert told["settings"]["kinds.voice.cost"] == 5
 
 
 def test_top_looks_once_without_a_terminal(broker: MailboxBroker, okos: Okos) -> None:

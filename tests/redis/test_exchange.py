@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mailboxes import LEASE_MS, Mailboxes
 
 from okos.mailbox.effect import Publish
-from okos.mailbox.pump import read_claimed
+from okos.mailbox.wire import read_claimed
 
 if TYPE_CHECKING:
     from okos.mailbox.delivery import Claimed

@@ -3,6 +3,8 @@
 import pytest
 from mailboxes import Mailboxes
 
+from okos.mailbox import MailboxBroker
+
 SECOND = 1000
 
 
@@ -108,3 +110,20 @@ def test_a_kept_message_has_its_end_and_no_token(mailboxes: Mailboxes) -> None:
     assert record["state"] == "done"
     assert int(record["ended"]) == mailboxes.now_ms
     assert not {"token", "due", "on_dead"} & set(record)
+
+
+def test_what_is_kept_of_chosen_mailboxes_can_be_deleted(mailboxes: Mailboxes, url: str, namespace: str) -> None:
+    mailboxes.keep_done = 3000
+    end(mailboxes, "ack", 2500)
+    end(mailboxes, "dead", 1, first=2500)
+    broker = MailboxBroker(url, namespace=namespace, middleware=[])
+
+    gone = broker.discard_done(lambda mailbox: mailbox.endswith(("0", "1")))
+    again = broker.discard_done(lambda mailbox: mailbox.endswith("0"))
+
+    kept = mailboxes.keys().scores["done"]
+    assert (gone, again) == (500, 0)
+    assert list(kept) == [f"m{number}" for number in range(2500) if number % 10 > 1]
+    records = [name.removeprefix("msg:") for name in mailboxes.keys().hashes if name.startswith("msg:")]
+    assert sorted(records) == sorted([*kept, "m2500"])
+    broker.close()

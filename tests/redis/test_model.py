@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from mailbox_model import LEASE_MS, Model, Msg
+from mailbox_model import LEASE_MS, MAX_STALLS, Model, Msg
 from mailboxes import START_MS, End, Keys, Mailboxes
 
 from okos.mailbox.effect import Publish
@@ -52,10 +53,11 @@ class Engine(RuleBasedStateMachine):
     def begin(self, jobs: int) -> None:
         """Empty the namespace."""
         boxes = self.mailboxes
-        boxes.store.client.flushdb()
+        boxes.admin.flushdb()
         boxes.now_ms = START_MS
         boxes.advance(0)
         boxes.limit(jobs=jobs)
+        boxes.store.call("lease", "role", "successor", 86_400_000)
         self.model = Model(START_MS, jobs)
         self.tokens: list[Claimed] = []
         self.settled: list[tuple[str, int, tuple[End, ...], list[str]]] = []
@@ -82,13 +84,26 @@ class Engine(RuleBasedStateMachine):
         hold_ms=DELAYS,
         expires_ms=st.sampled_from([0, 0, 0, 100, LEASE_MS]),
         told=st.booleans(),
+        strict=st.sampled_from([False, False, True]),
+        stalls=st.sampled_from([0, 0, 1, 3]),
     )
     def publish(
-        self, *, box: str, queue: str, band: int, delay_ms: int, hold_ms: int, expires_ms: int, told: bool
+        self,
+        *,
+        box: str,
+        queue: str,
+        band: int,
+        delay_ms: int = 0,
+        hold_ms: int = 0,
+        expires_ms: int = 0,
+        told: bool = False,
+        strict: bool = False,
+        stalls: int = 0,
     ) -> None:
         """Put a message in."""
         msg = self.new(box, queue, band)
         msg.due_ms = self.model.now_ms + hold_ms if hold_ms else 0
+        msg.strict, msg.max_stalls = strict, stalls or MAX_STALLS
         if expires_ms:
             msg.expires_ms = self.model.now_ms + delay_ms + expires_ms
         on_dead = None
@@ -105,15 +120,49 @@ class Engine(RuleBasedStateMachine):
             hold_ms=hold_ms,
             expires_ms=expires_ms,
             on_dead=on_dead,
+            strict=strict,
+            max_stalls=stalls,
         )
         assert outcome == self.model.publish(msg, delay_ms=delay_ms) == "new"
         self.note("delayed" if delay_ms else "published")
+
+    @rule(
+        box=BOXES,
+        queue=QUEUES,
+        backlog=st.integers(1, 3),
+        on_full=st.sampled_from(["reject", "drop_oldest", "coalesce", "coalesce"]),
+        delay_ms=st.sampled_from([0, 0, 0, 100]),
+        count=st.integers(1, 3),
+    )
+    def publish_into_full(self, *, box: str, queue: str, backlog: int, on_full: str, delay_ms: int, count: int) -> None:
+        """Put messages in, each if there is room or as its way to make some says."""
+        for _ in range(count):
+            msg = self.new(box, queue, 1)
+            self.model.sign()
+            outcome = self.mailboxes.publish(
+                msg.id, box, queue=queue, delay_ms=delay_ms, max_backlog=backlog, on_full=on_full, actor="answer"
+            )
+            assert outcome == self.model.publish(msg, delay_ms=delay_ms, backlog=backlog, on_full=on_full)
+            self.note(f"{on_full}: {outcome}")
+
+    @rule(box=BOXES, delay_ms=st.sampled_from([0, 0, 100]), hold_ms=DELAYS)
+    def publish_latest(self, *, box: str, delay_ms: int, hold_ms: int) -> None:
+        """Put a message in that takes the place of all that its mailbox holds."""
+        msg = self.new(box, "text", 1)
+        msg.due_ms = self.model.now_ms + hold_ms if hold_ms else 0
+        msg.latest = True
+        self.model.sign()
+        outcome = self.mailboxes.publish(
+            msg.id, box, queue="text", delay_ms=delay_ms, hold_ms=hold_ms, latest_wins=True
+        )
+        assert outcome == self.model.publish(msg, delay_ms=delay_ms) == "new"
+        self.note("published as the latest")
 
     @rule(box=BOXES, count=st.integers(1, 3))
     def publish_plain(self, box: str, count: int) -> None:
         """Put some messages in that may start at once."""
         for _ in range(count):
-            self.publish(box=box, queue="text", band=1, delay_ms=0, hold_ms=0, expires_ms=0, told=False)
+            self.publish(box=box, queue="text", band=1)
 
     @rule(claimer=CLAIMERS, n=st.integers(1, 4))
     def claim_widely(self, claimer: str, n: int) -> None:
@@ -141,7 +190,7 @@ class Engine(RuleBasedStateMachine):
             assert msg.queue in queues
             suspects += msg.is_suspect
             assert one.suspect == msg.is_suspect
-            model.start(msg, one.token)
+            model.start(msg, one.token, claimer)
             assert (one.attempt, one.retries, one.stalls) == (msg.attempts, msg.retries, msg.stalls)
         assert suspects <= may_suspect
         if len(claim.started) < n and (model.jobs == 1 or not claim.started):
@@ -203,8 +252,16 @@ class Engine(RuleBasedStateMachine):
 
     def publish_again(self, which: int) -> None:
         """Send a message that was sent before, whatever became of it."""
-        known = sorted([*self.model.live, *self.model.ended])
+        known = sorted(filter(self.model.is_remembered, [*self.model.live, *self.model.ended]))
+        if not known:
+            return
         self.model.sign()
+        merged = sorted(alias for alias, into in self.model.aliases.items() if self.model.is_remembered(into))
+        if merged:
+            alias = merged[which % len(merged)]
+            again = self.mailboxes.publication(alias, "a", queue="text", on_full="coalesce")
+            assert self.mailboxes.store.publish(again) == ("seen", self.model.aliases[alias])
+            self.note("published again: merged")
         assert self.mailboxes.publish(known[which % len(known)], "a", queue="text") == "seen"
         self.note("published again")
 
@@ -266,11 +323,21 @@ class Engine(RuleBasedStateMachine):
             self.note(f"swept: {what}")
         self.note("swept")
 
+    @rule(claimer=CLAIMERS)
+    def take_back(self, claimer: str) -> None:
+        """Find what a claimer held that is gone, before its lease runs out."""
+        self.model.sign()
+        found = self.model.take_back(claimer)
+        assert set(self.mailboxes.take_back(claimer) or ()) == found
+        for _, what in found:
+            self.note(f"taken back: {what}")
+
     @precondition(lambda self: self.model.live)
     @rule(which=st.integers(0, 10**6), running=st.sampled_from([True, True, True, False]))
     def cancel(self, which: int, *, running: bool) -> None:
         """Cancel one message, mostly one that runs."""
         known = sorted(msg.id for msg in self.model.live.values() if msg.state == "running" or not running)
+        known += sorted(part for message_id in known for part in self.model.live[message_id].parts)
         if not known:
             return
         message_id = known[which % len(known)]
@@ -278,6 +345,25 @@ class Engine(RuleBasedStateMachine):
         outcome = self.mailboxes.store.call("cancel", message_id, "cancelled").decode()
         assert outcome == self.model.cancel(message_id)
         self.note(f"cancel: {outcome}")
+
+    @rule(box=BOXES)
+    def cancel_mailbox(self, box: str) -> None:
+        """Cancel all of a mailbox."""
+        self.model.sign()
+        outcome = self.mailboxes.store.call("cancel_mailbox", box, "cancelled")
+        assert tuple(outcome) == self.model.cancel_mailbox(box)
+        self.note("cancelled a mailbox")
+
+    @precondition(lambda self: self.model.live)
+    @rule(which=st.integers(0, 10**6), hold_ms=DELAYS)
+    def hold(self, which: int, hold_ms: int) -> None:
+        """Let a message wait in its place, by its own id or by that of a part of it."""
+        known = sorted([*self.model.live, *self.model.aliases])
+        message_id = known[which % len(known)]
+        self.model.sign()
+        outcome = self.mailboxes.store.call("hold", message_id, hold_ms)
+        assert outcome == self.model.hold(message_id, hold_ms)
+        self.note(f"held: {outcome}")
 
     @precondition(lambda self: self.model.dead)
     @rule(which=st.integers(0, 10**6))
@@ -310,6 +396,8 @@ class Engine(RuleBasedStateMachine):
         boxes = {name[4:]: ids for name, ids in keys.lists.items() if name.startswith("box:")}
         assert boxes == model.boxes
         records = {name[4:]: record for name, record in keys.hashes.items() if name.startswith("msg:")}
+        for message_id in model.trash:
+            records.pop(message_id, None)
         assert set(records) == set(model.live) | set(model.dead)
         assert set(keys.scores.get("dead", {})) == set(model.dead)
         running = {msg.id: msg.lease_ms for msg in model.live.values() if msg.state == "running"}
@@ -345,9 +433,10 @@ class Engine(RuleBasedStateMachine):
                 assert box in ring, f"{msg.id} may start and its mailbox {box} is not in its ring"
             waiting = [one.due_ms for one in window if one.state != "running" and one.due_ms > model.now_ms]
             if msg is None and waiting and box not in model.paused:
-                first = next(one for one in window if one.state != "running")
+                # of those that have never started only the first may
+                fresh = [one for one in window if one.state != "running" and not one.started]
+                soonest = min(one.due_ms for one in window if one.state != "running" and one not in fresh[1:])
                 rings = [name for name, members in keys.scores.items() if name.startswith("ready:") and box in members]
-                soonest = min(waiting) if first.started else first.due_ms
                 assert rings or (timer is not None and timer <= soonest), f"nobody will look at mailbox {box} in time"
 
     def teardown(self) -> None:
@@ -359,6 +448,7 @@ class Engine(RuleBasedStateMachine):
             self.mailboxes.assert_nothing_is_left()
 
 
+@pytest.mark.timeout(600)  # some minutes on a slow machine
 def test_the_engine_does_what_its_model_does(url: str) -> None:
     Engine.mailboxes = Mailboxes(url + "?db=1", "model")
     Engine.mailboxes.publication("names its queues", queue="text")
@@ -366,7 +456,7 @@ def test_the_engine_does_what_its_model_does(url: str) -> None:
         run_state_machine_as_test(
             Engine,
             settings=settings(
-                max_examples=450,
+                max_examples=260,
                 stateful_step_count=60,
                 deadline=None,
                 report_multiple_bugs=False,
@@ -375,7 +465,7 @@ def test_the_engine_does_what_its_model_does(url: str) -> None:
             ),
         )
     finally:
-        Engine.mailboxes.store.client.flushdb()
+        Engine.mailboxes.admin.flushdb()
         Engine.mailboxes.close()
 
     assert Engine.steps >= STEPS
@@ -386,5 +476,14 @@ def test_the_engine_does_what_its_model_does(url: str) -> None:
         "ack: lost",
         "cancel: flagged",
         "ack: cancelled",
+        "taken back: stalled",
+        "taken back: dead",
+        "reject: full",
+        "drop_oldest: new",
+        "coalesce: merged",
+        "coalesce: full",
+        "published again: merged",
+        "held: 0",
+        "held: 1",
     } - set(Engine.seen)
     assert not never, f"the rules never came to {never}"

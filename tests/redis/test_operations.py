@@ -1,7 +1,6 @@
 """What an operator, or a message's own options, do to a mailbox: cancel, replace, pause, limit, requeue, make room."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from mailboxes import LEASE_MS, Mailboxes
@@ -280,28 +279,15 @@ def test_when_the_dropped_one_was_held_the_next_starts_at_once(mailboxes: Mailbo
     assert mailboxes.ids() == ["m1"]
 
 
-def test_a_full_mailbox_may_merge_a_message_into_its_last_one(mailboxes: Mailboxes) -> None:
-    mailboxes.publish("m1", max_backlog=1, on_full="coalesce", actor="answer")
+def test_when_a_delayed_one_drops_the_oldest_the_next_is_found_in_the_ring_of_its_own_queue(
+    mailboxes: Mailboxes,
+) -> None:
+    mailboxes.publish("photo", queue="photo")
+    mailboxes.publish("text", queue="text")
 
-    outcome = mailboxes.store.publish(
-        mailboxes.publication("m2", max_backlog=1, on_full="coalesce", actor="answer", dedup_id="d")
-    )
-    other = mailboxes.publish("m3", max_backlog=1, on_full="coalesce", actor="another")
+    mailboxes.publish("later", queue="text", delay_ms=600_000, max_backlog=2, on_full="drop_oldest")
 
-    assert outcome == ("merged", "m1")
-    assert other == "full"
-    assert mailboxes.publish("m2") == "seen"
-    assert mailboxes.store.publish(mailboxes.publication("m4", dedup_id="d")) == ("seen", "m1")
-    assert mailboxes.stats().accepted == 1
-
-
-def test_what_is_merged_stays_within_a_bound(mailboxes: Mailboxes) -> None:
-    merging: dict[str, Any] = {"max_backlog": 1, "on_full": "coalesce", "actor": "answer", "body": bytes(400_000)}
-    mailboxes.publish("m1", **merging)
-
-    assert mailboxes.publish("m2", **merging) == "merged"
-    assert mailboxes.publish("m3", **merging) == "full"
-    assert [len(body) for body in mailboxes.claim().merged] == [400_000]
+    assert mailboxes.ids(queues=["text"]) == ["text"]
 
 
 def test_the_latest_wins_over_what_waits_and_what_runs(mailboxes: Mailboxes) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,27 +18,24 @@ from real_server import a_server, eventually
 from redis import Redis
 
 from okos.mailbox import MailboxBroker, StoreTooOld, StoreUnavailable
+from okos.server import as_admin
+from okos.server.acl import okos_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "server.md"
 PASSWORD = "p/ss wörd"  # noqa: S105 - of a server that ends with the test
 QUOTED = "p%2Fss%20w%C3%B6rd"
 
 
 @pytest.fixture
-def secured(url: str, namespace: str) -> Iterator[str]:
-    """Make the user that the page names and forbid everything to those who name none; returns the user's address."""
-    words = (
-        re.findall(r"(?m)^(ACL SETUSER .*)$", PAGE.read_text(encoding="utf-8"))[0]
-        .replace("{okos}", f"{{{namespace}}}")
-        .split(" ")
-    )
-    with Redis.from_url(url) as client:
-        client.execute_command(*(f">{PASSWORD}" if word == ">PASSWORD" else word for word in words))
-        yield url.replace("unix://", f"unix://okos:{QUOTED}@")
-        client.acl_deluser("okos")
+def secured(url: str, admin: Redis, namespace: str) -> Iterator[str]:
+    """Make a user as `okos acl` does; returns his address."""
+    line = okos_user("okos", PASSWORD, namespace=namespace)
+    admin.execute_command("ACL", "SETUSER", *line.split(" ")[1:])  # type: ignore[no-untyped-call]  # redis-py's
+    yield url.replace("unix://", f"unix://okos:{QUOTED}@")
+    admin.acl_deluser("okos")
 
 
 class TlsDoor:
@@ -115,7 +110,7 @@ def opened(url: str, namespace: str) -> Iterator[MailboxBroker]:
         broker.close()
 
 
-def test_everything_works_for_the_user_that_the_page_names(secured: str, namespace: str) -> None:
+def test_everything_works_for_a_user_with_a_password(secured: str, namespace: str) -> None:
     with opened(secured, namespace) as broker:
         Play(broker).run()
         assert broker.check() == [one for one in broker.check() if one.name == "persistence"]
@@ -172,14 +167,14 @@ def cluster() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = {"cluster-enabled": "yes", "port": str(port), "cluster-port": str(port - 1), "bind": "127.0.0.1"}
-    with a_server(options=options) as server, Redis.from_url(server.url) as client:
+    with a_server(options=options) as server, Redis.from_url(server.admin_url) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
         yield server.url
 
 
 def test_everything_works_in_a_cluster_and_all_keys_are_in_one_slot(cluster: str) -> None:
-    with opened(cluster, "in a cluster") as broker, Redis.from_url(cluster) as client:
+    with opened(cluster, "in a cluster") as broker, Redis.from_url(as_admin(cluster)) as client:
         Play(broker).run()
         keys = list(client.scan_iter())
         slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}
@@ -189,7 +184,7 @@ def test_everything_works_in_a_cluster_and_all_keys_are_in_one_slot(cluster: str
 
 
 def test_a_namespace_that_is_on_another_node_is_found_by_the_check_and_waited_for(cluster: str) -> None:
-    with opened(cluster, "moved") as broker, Redis.from_url(cluster) as client:
+    with opened(cluster, "moved") as broker, Redis.from_url(as_admin(cluster)) as client:
         slot = client.execute_command("CLUSTER", "KEYSLOT", "{moved}:engine")
         client.execute_command("CLUSTER", "DELSLOTS", slot)
 

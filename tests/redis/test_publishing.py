@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import dramatiq
 import pytest
 from mailboxes import DAY_MS, Mailboxes
-from redis import Redis
 
 from okos.mailbox import BadMessage, LeaseLost, MailboxBroker, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from redis import Redis
 
 SECOND = 1000
 
@@ -91,14 +92,13 @@ def test_too_many_are_refused(broker: MailboxBroker) -> None:
     assert held(broker) == []
 
 
-def test_a_full_memory_accepts_nothing_and_says_so(broker: MailboxBroker, url: str) -> None:
-    with Redis.from_url(url) as client:
-        client.config_set("maxmemory", 1)
-        try:
-            with pytest.raises(StoreUnavailable):
-                broker.enqueue_all([a_message(1)], progress={"pts": b"1"})
-        finally:
-            client.config_set("maxmemory", 0)
+def test_a_full_memory_accepts_nothing_and_says_so(broker: MailboxBroker, admin: Redis) -> None:
+    admin.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            broker.enqueue_all([a_message(1)], progress={"pts": b"1"})
+    finally:
+        admin.config_set("maxmemory", 0)
 
     assert broker.progress() == {}
 
@@ -128,11 +128,10 @@ def test_a_lease_has_one_holder_until_it_is_given_back(broker: MailboxBroker) ->
     assert broker.take_lease("bot", "another", ttl_ms=60 * SECOND)
 
 
-def test_a_lease_that_is_not_renewed_ends(broker: MailboxBroker, url: str) -> None:
+def test_a_lease_that_is_not_renewed_ends(broker: MailboxBroker, admin: Redis) -> None:
     broker.take_lease("bot", "one", ttl_ms=60 * SECOND)
 
-    with Redis.from_url(url) as client:
-        assert 0 < client.pttl("{publishing}:lease:bot") <= 60 * SECOND
+    assert 0 < admin.pttl("{publishing}:lease:bot") <= 60 * SECOND
 
 
 def test_a_message_that_is_held_waits_in_its_place_until_it_is_let_go(mailboxes: Mailboxes) -> None:
@@ -164,3 +163,17 @@ def test_it_is_too_late_to_hold_what_has_started_or_ended(mailboxes: Mailboxes) 
 
     assert mailboxes.store.call("hold", "m1", SECOND) == 0
     assert mailboxes.store.call("hold", "never there", DAY_MS) == 0
+
+
+def test_what_is_held_for_a_thing_is_let_go_only_while_it_names_that_thing(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("m1", hold_ms=SECOND, body=b'{"file": "one"}')
+
+    assert mailboxes.store.call("replace", "m1", b'{"file": "two"}', 10 * SECOND, '"one"') == 1
+    assert mailboxes.store.call("hold", "m1", 0, '"one"') == 0
+    assert mailboxes.store.call("replace", "m1", b'{"file": "three"}', 10 * SECOND, '"one"') == 2
+    mailboxes.advance(9 * SECOND)
+
+    assert mailboxes.store.call("hold", "m1", 0, '"two"') == 0
+    assert mailboxes.ids() == []
+    assert mailboxes.store.call("hold", "m1", 0, '"three"') == 1
+    assert mailboxes.ids() == ["m1"]

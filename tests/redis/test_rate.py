@@ -91,6 +91,20 @@ def test_running_again_is_not_charged(open_mailboxes: Open, op: str) -> None:
     assert mailboxes.ids() == ["m1"]
 
 
+def test_a_dead_letter_that_is_requeued_is_charged_anew(open_mailboxes: Open) -> None:
+    mailboxes = open_mailboxes(rate=1, burst=1)
+    mailboxes.publish("m0")
+    mailboxes.settle(mailboxes.claim(), "dead", error="boom")
+    assert mailboxes.store.call("requeue", "m0") == 1
+
+    assert mailboxes.ids() == []
+    mailboxes.advance(999)
+    assert mailboxes.ids() == []
+    mailboxes.advance(1)
+
+    assert mailboxes.ids() == ["m0"]
+
+
 def test_the_real_cost_is_settled_at_the_end(open_mailboxes: Open) -> None:
     mailboxes = open_mailboxes(rate=1, burst=10)
     mailboxes.publish("m0", cost=1)
@@ -164,6 +178,6 @@ def test_the_bucket_of_a_mailbox_that_is_quiet_ends_by_itself(open_mailboxes: Op
     mailboxes.publish("m0", cost=4)
     mailboxes.settle(mailboxes.claim())
 
-    left_ms = mailboxes.store.client.pttl(mailboxes.store.key("rate:a"))
+    left_ms = mailboxes.admin.pttl(mailboxes.store.key("rate:a"))
 
     assert 2000 < left_ms <= 3000

@@ -194,7 +194,7 @@ def test_everything_stored_has_an_end(mailboxes: Mailboxes, running: Claimed) ->
     mailboxes.settle(running, effects=every_effect(mailboxes)[:2])
 
     for name in ("store:l:turns:7", "store:s:name:7"):
-        assert 0 < mailboxes.store.client.pttl(mailboxes.store.key(name)) <= 60_000
+        assert 0 < mailboxes.admin.pttl(mailboxes.store.key(name)) <= 60_000
 
 
 def test_an_effect_is_accepted_once_however_often_it_is_made(mailboxes: Mailboxes, running: Claimed) -> None:

@@ -28,7 +28,7 @@ def test_when_memory_is_full_publish_is_refused_and_everything_else_works(
     for number in range(4):
         mailboxes.publish(f"m{number}", f"box {number}")
     first, second = mailboxes.claim_all(n=2).started
-    mailboxes.store.client.config_set("maxmemory", "1")
+    mailboxes.admin.config_set("maxmemory", "1")
 
     with pytest.raises(StoreUnavailable, match="takes no writes now"):
         mailboxes.publish("m9")
@@ -39,14 +39,14 @@ def test_when_memory_is_full_publish_is_refused_and_everything_else_works(
     assert mailboxes.stats().accepted == 4
     assert mailboxes.prune() == (0, 1)
 
-    mailboxes.store.client.config_set("maxmemory", "0")
+    mailboxes.admin.config_set("maxmemory", "0")
     assert mailboxes.publish("m9") == "new"
     mailboxes.close()
 
 
 def test_a_server_that_forgot_the_scripts_is_given_them_again(mailboxes: Mailboxes) -> None:
     mailboxes.publish("m1")
-    mailboxes.store.client.script_flush()
+    mailboxes.admin.script_flush()
 
     (claim, stats) = mailboxes.store.exchange(
         [
@@ -65,7 +65,7 @@ def test_a_server_that_forgot_the_scripts_is_given_them_again(mailboxes: Mailbox
         lambda store: store.call("stats"),
         lambda store: store.exchange([("stats", []), ("stats", [])]),
         lambda store: Shelf(store).write("name", b"value", ttl_ms=1000),
-        lambda store: store.ring(b"bell"),
+        lambda store: store.ring(store.key("bell:q").encode()),
         lambda store: store.listen(store.client, ["nobody"], 0.01),
     ],
     ids=["a transition", "several transitions", "a command", "a pipeline", "a wait"],
@@ -78,7 +78,7 @@ def test_a_server_that_became_a_replica_is_left_for_the_one_that_has_its_address
     store = Store(f"unix://{address}", namespace)
     use(store)
 
-    with Redis.from_url(own_server.url) as demoted:
+    with Redis.from_url(own_server.admin_url) as demoted:
         demoted.execute_command("REPLICAOF", "127.0.0.1", "1")
     address.unlink()
     address.symlink_to(url.removeprefix("unix://"))
@@ -101,7 +101,7 @@ def test_a_wait_that_a_failover_ends_is_no_failure(own_server: RealServer, names
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    with Redis.from_url(own_server.url) as demoted:
+    with Redis.from_url(own_server.admin_url) as demoted:
         eventually(lambda: demoted.info("clients")["blocked_clients"] == 1)
         demoted.execute_command("REPLICAOF", "127.0.0.1", "1")
     waiting.join()
@@ -143,14 +143,14 @@ def test_a_server_that_takes_no_writes_now_is_unavailable_not_wrong(
     mailboxes = Mailboxes(own_server.url, namespace)
     mailboxes.publish("m1")
     running = mailboxes.claim()
-    mailboxes.store.client.config_set(setting, value)
+    mailboxes.admin.config_set(setting, value)
 
     with pytest.raises(StoreUnavailable):
         mailboxes.settle(running)
     with pytest.raises(StoreUnavailable):
         mailboxes.store.exchange([("stats", []), ("stats", [])])
 
-    mailboxes.store.client.config_set(setting, back)
+    mailboxes.admin.config_set(setting, back)
     assert mailboxes.settle(running) == "ok"
     mailboxes.close()
 
@@ -159,12 +159,12 @@ def test_a_replica_is_unavailable_for_writing(own_server: RealServer, namespace:
     mailboxes = Mailboxes(own_server.url, namespace)
     mailboxes.publish("m1")
     running = mailboxes.claim()
-    mailboxes.store.client.replicaof("127.0.0.1", "1")
+    mailboxes.admin.replicaof("127.0.0.1", "1")
 
     with pytest.raises(StoreUnavailable):
         mailboxes.settle(running)
 
-    mailboxes.store.client.replicaof("NO", "ONE")
+    mailboxes.admin.replicaof("NO", "ONE")
     assert mailboxes.settle(running) == "ok"
     mailboxes.close()
 
@@ -193,10 +193,8 @@ def test_scripts_that_are_forgotten_again_and_again_are_a_passing_trouble(mailbo
     done = threading.Event()
 
     def forget() -> None:
-        client = mailboxes.store.another_connection()
         while not done.is_set():
-            client.script_flush()
-        client.close()
+            mailboxes.admin.script_flush()
 
     forgetting = threading.Thread(target=forget)
     forgetting.start()

@@ -72,6 +72,17 @@ def test_nobody_behind_a_stalled_message_starts_before_it_has_ended(mailboxes: M
     assert mailboxes.ids() == ["m1"]
 
 
+def test_what_was_to_be_cancelled_and_never_came_back_is_told_and_frees_the_one_behind_it(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("m1")
+    mailboxes.publish("m2")
+    mailboxes.claim()
+    mailboxes.store.call("cancel", "m1", "by request")
+    mailboxes.live_through(LEASE_MS)
+
+    assert mailboxes.sweep() == [("m1", "cancelled")]
+    assert mailboxes.ids() == ["m2"]
+
+
 def stall(mailboxes: Mailboxes, message_id: str) -> list[tuple[str, str]]:
     assert message_id in mailboxes.ids()
     mailboxes.live_through(LEASE_MS)
@@ -96,7 +107,7 @@ def test_a_message_that_stalls_twice_is_buried_and_told(mailboxes: Mailboxes) ->
 
 
 def test_max_stalls_says_how_often(mailboxes: Mailboxes) -> None:
-    mailboxes.max_stalls = 4
+    mailboxes.max_stalls = 3
     mailboxes.publish("poison")
 
     outcomes = [stall(mailboxes, "poison")[0][1] for _ in range(4)]
@@ -104,11 +115,57 @@ def test_max_stalls_says_how_often(mailboxes: Mailboxes) -> None:
     assert outcomes == ["stalled", "stalled", "stalled", "dead"]
 
 
-def test_with_max_stalls_one_the_first_stall_buries(mailboxes: Mailboxes) -> None:
-    mailboxes.max_stalls = 1
-    mailboxes.publish("m1")
+def test_what_died_with_others_before_it_is_a_suspect_buries_nobody(mailboxes: Mailboxes) -> None:
+    mailboxes.max_stalls = 2
+    for number in range(4):
+        mailboxes.publish(f"m{number}", f"box {number}")
 
-    assert stall(mailboxes, "m1") == [("m1", "dead")]
+    together = []
+    for _ in range(2):
+        mailboxes.claim_all("killed worker")
+        mailboxes.live_through(LEASE_MS)
+        together += [what for _, what in mailboxes.sweep()]
+    (suspect,) = mailboxes.claim_all("killed worker").started
+    mailboxes.live_through(LEASE_MS)
+
+    assert together == ["stalled"] * 8
+    assert mailboxes.sweep() == [(suspect.id, "dead")]
+
+
+def test_a_message_may_have_a_patience_of_its_own(mailboxes: Mailboxes) -> None:
+    mailboxes.max_stalls = 3
+    mailboxes.publish("reply", max_stalls=11)
+    mailboxes.publish("fragile", "b", max_stalls=1)
+
+    found = []
+    for _ in range(2):
+        assert "fragile" in mailboxes.ids()
+        mailboxes.live_through(LEASE_MS)
+        found += mailboxes.sweep()
+    outcomes = [stall(mailboxes, "reply")[0][1] for _ in range(10)]
+
+    assert sorted(found) == [("fragile", "dead"), ("fragile", "stalled"), ("reply", "stalled"), ("reply", "stalled")]
+    assert outcomes == ["stalled"] * 9 + ["dead"]
+
+
+def test_a_message_is_a_suspect_by_its_own_patience(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("reply", max_stalls=2)
+    stall(mailboxes, "reply")
+    first = mailboxes.claim()
+    mailboxes.live_through(LEASE_MS)
+    mailboxes.sweep()
+
+    assert (first.suspect, mailboxes.claim().suspect) == (False, True)
+
+
+def test_its_own_patience_outlives_a_requeue(mailboxes: Mailboxes) -> None:
+    mailboxes.publish("fragile", max_stalls=1)
+    mailboxes.max_stalls = 5
+    for _ in range(2):
+        stall(mailboxes, "fragile")
+    mailboxes.store.call("requeue", "fragile")
+
+    assert [stall(mailboxes, "fragile")[0][1] for _ in range(2)] == ["stalled", "dead"]
 
 
 def test_a_worker_holds_one_suspect_at_a_time(mailboxes: Mailboxes) -> None:

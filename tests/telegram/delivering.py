@@ -14,6 +14,7 @@ from gateway_running import DEADLINE_S, settings_for
 from okos.child import spawn
 from okos.envelope import Envelope, Reply
 from okos.mailbox import MailboxBroker, current_run
+from okos.middleware import Retry, UserMutex
 from okos.outbox import posted
 from okos.settings import Settings, child_environment
 from okos.telegram.address import Address
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from datacentre import Chat, DataCentre, Fault, Message, User
+    from dramatiq.middleware import Middleware
 
 LEASE_MS = 1_000
 
@@ -63,10 +65,20 @@ def echo(turn: Turn) -> list[str]:
 
 @contextlib.contextmanager
 def answering(
-    url: str, namespace: str, answer: Callable[[Turn], list[str]] = echo, *, max_retries: int = 3
+    url: str,
+    namespace: str,
+    answer: Callable[[Turn], list[str]] = echo,
+    *,
+    max_retries: int = 3,
+    max_jobs_per_user: int = 1,
+    works: bool = True,
 ) -> Iterator[MailboxBroker]:
-    """Run workers that answer texts; gives their broker. No answer at all ends the turn in silence."""
-    broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, max_stalls=20)
+    """Run workers that answer texts; gives their broker. No answer at all ends the turn in silence.
+
+    Without `works` the broker alone, to look with.
+    """
+    middleware: list[Middleware] = [UserMutex(max_jobs_per_user=max_jobs_per_user), Retry()]
+    broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, middleware=middleware)
 
     def attend(body: object) -> None:
         envelope = Envelope.decode(body)
@@ -77,12 +89,14 @@ def answering(
 
     dramatiq.actor(broker=broker, actor_name="text", queue_name="text", min_backoff=10, max_retries=max_retries)(attend)
     worker = dramatiq.Worker(broker, worker_threads=4, worker_timeout=100)
-    broker.emit_after("process_boot")
-    worker.start()
+    if works:
+        broker.emit_after("process_boot")
+        worker.start()
     try:
         yield broker
     finally:
-        worker.stop()
+        if works:
+            worker.stop()
         broker.close()
 
 

@@ -193,6 +193,14 @@ async def test_the_menu_of_commands_is_noted_and_an_unknown_call_is_refused(dc: 
 
 
 @with_a_centre
+async def test_a_client_of_another_layer_is_noted(dc: DataCentre) -> None:
+    async with a_listener(dc) as client:
+        assert dc.record.of("another_layer") == []
+        await client.ask(raw.functions.InvokeWithLayer(layer=1, query=raw.functions.help.GetNearestDc()))
+    assert dc.record.of("another_layer")[0].text.startswith("1, not ")
+
+
+@with_a_centre
 async def test_a_file_of_another_data_centre_or_of_an_old_reference_is_not_given(dc: DataCentre) -> None:
     alice = dc.add_user("Alice")
     async with a_listener(dc) as bot:

@@ -77,6 +77,7 @@ def test_a_person_talks_to_the_bot_and_goes_on_after_a_restart(tmp_path: Path) -
                 sandbox.type("/to nobody")
                 await sandbox.line("(there are alice, bob, group, forum)")
         async with a_sandbox(tmp_path / "state", port=there.port) as sandbox:
+            await sandbox.line("DC_ADDRESS")  # it listens
             async with a_bot(there) as (client, heard):
                 sandbox.type("/sticker 🙃")
                 assert (await heard.get()).sticker.emoji == "🙃"

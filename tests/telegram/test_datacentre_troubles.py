@@ -48,6 +48,26 @@ async def test_an_ordered_error_is_met_as_often_as_ordered(dc: DataCentre) -> No
 
 
 @with_a_centre
+async def test_a_held_call_is_done_after_what_was_called_since_though_its_line_is_gone(dc: DataCentre) -> None:
+    alice = dc.add_user("Alice")
+    async with a_listener(dc) as bot:
+        await bot.ask(send(alice.id, "x", 1))
+        (said,) = dc.visible(alice)
+        held = dc.hold("messages.EditMessage")
+        late = asyncio.ensure_future(bot.ask(edit(alice.id, said.id, "early"), timeout_s=5))
+        await dc.until(lambda: held.met)
+        dc.cut_connections()
+        await asyncio.wait({late})
+    async with a_listener(dc) as bot:
+        await bot.ask(edit(alice.id, said.id, "late"))
+        assert (dc.answers(alice), held.answered) == (["late"], 0)
+        dc.let_go(held)
+        await dc.until(lambda: held.answered)
+    assert dc.answers(alice) == ["early"]
+    assert late.exception() is not None
+
+
+@with_a_centre
 async def test_a_dropped_call_is_not_done_and_a_lost_answer_is_of_a_call_that_was(dc: DataCentre) -> None:
     alice = dc.add_user("Alice")
     async with a_listener(dc) as bot:

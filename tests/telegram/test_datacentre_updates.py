@@ -1,5 +1,6 @@
 """The data centre's updates: how they come live, what a difference tells, what is sent again."""
 
+import time
 from typing import Any
 
 from datacentre import DataCentre, a_listener, with_a_centre
@@ -10,8 +11,8 @@ F: Any = raw.functions
 T: Any = raw.types
 
 
-def difference(pts: int) -> Any:
-    return F.updates.GetDifference(pts=pts, date=0, qts=0)
+def difference(pts: int, since_s: int = 0) -> Any:
+    return F.updates.GetDifference(pts=pts, date=since_s, qts=0)
 
 
 def channel_difference(channel_id: int, pts: int) -> Any:
@@ -56,6 +57,8 @@ async def test_a_message_comes_in_the_form_that_the_test_wants(dc: DataCentre) -
     assert (short.message, short.user_id, short.pts) == ("short", alice.id, 3)
     assert reduced.users[0].min
     assert reduced.users[0].access_hash != access_hash("user", alice.id)
+    assert reduced.chats[0].min
+    assert reduced.chats[0].access_hash != access_hash("channel", group.id)
     assert isinstance(too_long, T.UpdatesTooLong)
     assert isinstance(channel_too_long.update, T.UpdateChannelTooLong)
 
@@ -109,7 +112,7 @@ async def test_a_channel_has_a_difference_of_its_own(dc: DataCentre) -> None:
         first = await bot.ask(channel_difference(group.id, 1))
         rest = await bot.ask(channel_difference(group.id, first.pts))
         nothing = await bot.ask(channel_difference(group.id, rest.pts))
-        told = await bot.ask(difference(1))
+        told = await bot.ask(difference(1, since_s=int(time.time()) + 2))
         dc.forget_changes(group)
         too_long = await bot.ask(channel_difference(group.id, 1))
     assert [(u.channel_id, u.pts) for u in common.other_updates] == [(group.id, 4)]

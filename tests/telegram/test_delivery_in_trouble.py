@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from datacentre import DataCentre  # noqa: TC002 - with_a_centre looks at annotations
-from delivering import a_gateway_process, answering, fast_settings, free_lease, kill, to_chat
+from delivering import a_gateway_process, an_envelope, answering, fast_settings, free_lease, kill, post, to_chat
 from gateway_running import a_gateway, ready, until, with_a_centre
 from real_server import RealServer, a_server
+
+from okos.envelope import Reply
+from okos.outbox import posted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -289,3 +293,26 @@ async def test_a_server_that_restarts_costs_no_answer(
             await all_answered(dc, alice, 5)
     assert dc.violations() == []
     assert len(dc.record.of("said")) == 5
+
+
+@with_a_centre
+async def test_a_reply_that_fails_for_no_reason_of_telegrams_is_given_up_and_the_next_one_said(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    with answering(url, namespace, works=False) as broker:
+        async with a_gateway(fast_settings(dc, url, namespace)) as running:
+            await ready(dc, running)
+            envelope = an_envelope(dc.says(alice, "question 1."))
+            assert envelope.address is not None
+            # No number of 64 bits: it cannot be written.
+            broken = replace(envelope, address=dict(envelope.address) | {"access_hash": 1 << 70})
+            reply = posted(broken, Reply(envelope_id=envelope.id, chat=envelope.chat, text="one", last=False))
+            quick = {"min_backoff": 1, "max_backoff": 1}
+            broker.enqueue(reply.copy(options=quick))
+            post(broker, envelope, "two")
+            await all_answered(dc, alice, 1)
+            (letter,) = broker.failed()
+    assert dc.answers(alice) == ["two"]
+    assert letter.error.startswith("OverflowError")
+    assert letter.retries == 8

@@ -141,3 +141,22 @@ async def test_what_is_no_reply_is_given_up_at_once(dc: DataCentre, url: str, na
             await dc.until(lambda: len(dc.answers(alice)) == 2)
             (letter,) = broker.failed()
             assert "names no chat" in letter.error
+
+
+@with_a_centre
+async def test_what_is_delivered_is_counted_and_timed_and_is_no_turn(dc: DataCentre, url: str, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    dc.fail(SEND, 420, "FLOOD_WAIT_1")
+    with answering(url, namespace) as broker:
+        async with a_gateway(fast_settings(dc, url, namespace)) as running:
+            await ready(dc, running)
+            dc.says(alice, "question 1.")
+            dc.says(alice, "question 2.")
+            await dc.until(lambda: len(dc.answers(alice)) == 2)
+            await until(lambda: "deliver" in broker.measures().actors)
+            await until(lambda: broker.measures().actors["deliver"].outcomes.get("ok") == 2)
+            measures = broker.measures()
+    delivered = measures.actors["deliver"]
+    assert delivered.outcomes == {"ok": 2, "deferred": 1}
+    assert (delivered.run.count, delivered.wait.count) == (3, 2)
+    assert measures.outcomes == {}, "no worker measured here"

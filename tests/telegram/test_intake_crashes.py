@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from datacentre import DataCentre
+    from redis import Redis
 
     from okos.settings import Settings
 
@@ -76,29 +77,28 @@ async def test_killed_again_and_again_while_people_write(
 
 @with_a_centre
 async def test_killed_between_receiving_and_publishing(
-    dc: DataCentre, url: str, namespace: str, tmp_path: Path
+    dc: DataCentre, url: str, admin: Redis, namespace: str, tmp_path: Path
 ) -> None:
     alice = dc.add_user("Alice")
     settings = settings_for(dc, url, namespace, lease_ms=1_000)
     gateway = Killed(settings, tmp_path / "home")
-    with workers(url, namespace) as taken:
+    with workers(url, namespace):
         try:
             gateway.start()
             await ready(dc)
             dc.says(alice, "1")
             await dc.until(lambda: dc.answers(alice))
-            client = taken.broker.store.client
             # No script gets through: what is received cannot be published.
-            client.config_set("maxmemory", "1")
+            admin.config_set("maxmemory", "1")
             for number in range(2, 12):
                 dc.says(alice, str(number))
             await asyncio.sleep(0.3)
             gateway.kill()
-            client.config_set("maxmemory", "0")
+            admin.config_set("maxmemory", "0")
             gateway.start()
             await dc.until(lambda: len(dc.answers(alice)) == 11, 60)
         finally:
-            client.config_set("maxmemory", "0")
+            admin.config_set("maxmemory", "0")
             gateway.kill()
     assert dc.answers(alice) == [f"re: {number}" for number in range(1, 12)]
     assert dc.violations() == []

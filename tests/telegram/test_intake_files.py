@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from attending import said
+from datacentre.samples import sticker_of
+from delivering import an_envelope
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
+from real_server import a_server
+from redis import Redis
 
-from okos.envelope import MOST_FILE_BYTES
+from okos.envelope import MOST_FILE_BYTES, Attachment
+from okos.intake import message_of
+from okos.telegram.download import AT_ONCE, HOLD_MS, Wanted, download_message
+from okos.telegram.reading import File
 
 if TYPE_CHECKING:
     from datacentre import DataCentre
@@ -26,7 +36,7 @@ async def test_every_kind_is_published_with_what_it_holds(dc: DataCentre, url: s
     photo, sticker, voice, document = taken.envelopes
     assert [one.kind for one in taken.envelopes] == ["photo", "sticker", "voice", "document"]
     assert (photo.text, taken.contents[photo.id]) == ("look", [b"the photo"])
-    assert (sticker.emoji, sticker.attachment) == ("😀", None)
+    assert (sticker.emoji, taken.contents[sticker.id]) == ("😀", [sticker_of("tgs")])
     assert taken.contents[voice.id] == [b"OggS and more"]
     assert (document.text, document.attachment) == ("read", None), "nobody handles it, so it is not fetched"
 
@@ -47,6 +57,43 @@ async def test_a_file_is_fetched_from_where_it_is_and_with_a_fresh_reference(
             await until(lambda: len(taken.envelopes) == 2)
     assert [one.kind for one in taken.envelopes] == ["photo", "text"], "what is behind a file waits for it"
     assert taken.contents[taken.envelopes[0].id] == [content]
+
+
+@with_a_centre
+async def test_a_line_for_files_that_is_refused_is_closed(dc: DataCentre, url: str, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            refused = dc.fail("auth.ImportAuthorization", 400, "AUTH_BYTES_INVALID", times=2)
+            dc.sends_photo(alice, b"the photo", dc_id=4)
+            await until(lambda: taken.envelopes)
+            # The bot's own, and one to each of the two data centres.
+            await until(lambda: len(dc.connections) <= 3)
+    assert refused.met == 2
+    assert taken.contents[taken.envelopes[0].id] == [b"the photo"]
+
+
+@with_a_centre
+async def test_a_line_for_files_that_cannot_be_opened_is_left_alone_however_many_wait_for_it(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    people = [dc.add_user(f"User{number}") for number in range(AT_ONCE)]
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            refused = dc.fail("auth.ExportAuthorization", 400, "DC_ID_INVALID", times=None)
+            for person in people:
+                dc.sends_photo(person, b"the photo", dc_id=4)
+            await until(lambda: len(taken.envelopes) == AT_ONCE)
+            refused.lift()
+            dc.sends_photo(people[0], b"another photo", dc_id=4)
+            await until(lambda: len(taken.envelopes) == AT_ONCE + 1)
+    *lost, fetched = (taken.contents[one.id] for one in taken.envelopes)
+    assert lost == [[None]] * AT_ONCE
+    assert fetched == [b"another photo"]
+    # Five attempts at each file are thirty, and one of them all is enough.
+    assert refused.met <= 10
 
 
 @with_a_centre
@@ -78,3 +125,146 @@ async def test_a_file_that_is_too_large_is_not_fetched(dc: DataCentre, url: str,
     assert photo.attachment.size_bytes == MOST_FILE_BYTES + 1
     assert taken.contents[photo.id] == [None]
     assert dc.record.counts()["upload.GetFile"] == 0
+
+
+@with_a_centre
+async def test_a_photo_that_is_edited_while_it_is_fetched_is_answered_with_the_new_one(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            first = dc.delay("upload.GetFile", 1_000)
+            photo = dc.sends_photo(alice, b"one", "look")
+            await until(lambda: first.met)
+            second = dc.delay("upload.GetFile", 3_000)
+            photo.media = dc.store(b"two", kind="photo", mime="image/jpeg", dc_id=2, width=640, height=480)
+            dc.edits(photo, "look again")
+            await until(lambda: second.met)
+            await until(lambda: taken.envelopes)
+            (envelope,) = taken.envelopes
+    assert (envelope.text, taken.contents[envelope.id]) == ("look again", [b"two"])
+
+
+@with_a_centre
+async def test_words_that_are_edited_while_a_file_is_fetched_keep_the_file(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            first = dc.delay("upload.GetFile", 1_000)
+            photo = dc.sends_photo(alice, b"one", "look")
+            await until(lambda: first.met)
+            dc.edits(photo, "look again")
+            await until(lambda: taken.envelopes)
+    (envelope,) = taken.envelopes
+    assert (envelope.text, taken.contents[envelope.id]) == ("look again", [b"one"])
+    assert dc.record.counts()["upload.GetFile"] == 1
+
+
+@with_a_centre
+async def test_of_what_is_not_accepted_or_was_deleted_no_file_is_kept(dc: DataCentre, url: str, namespace: str) -> None:
+    alice, bob = dc.add_user("Alice"), dc.add_user("Bob")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace, max_backlog=1)) as running:
+            await ready(dc, running)
+            slow = dc.delay("upload.GetFile", 1_500)
+            photo = dc.sends_photo(bob, b"deleted")
+            await until(lambda: slow.met)
+            dc.deletes(photo)
+            await until(lambda: taken.waiting() == 1)
+            taken.go_on.clear()
+            dc.says(alice, "first")
+            await until(lambda: taken.envelopes)
+            for number in range(3):
+                dc.sends_photo(alice, b"%d" % number)
+            await until(lambda: taken.waiting() == 1)
+            assert dc.record.counts()["upload.GetFile"] == 1
+            with Redis.from_url(url) as client:
+                await until(lambda: not list(client.scan_iter(match=f"{{{namespace}}}:store:s:attachment:*")))
+
+
+@with_a_centre
+async def test_many_slow_files_keep_nobody_elses_answer(dc: DataCentre, url: str, namespace: str) -> None:
+    people, bob = [dc.add_user(f"User{number}") for number in range(20)], dc.add_user("Bob")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            slow = dc.delay("upload.GetFile", 5_000, times=AT_ONCE)
+            for one in people:
+                dc.sends_photo(one, one.name.encode())
+            await until(lambda: slow.met == AT_ONCE)
+            dc.says(bob, "hi")
+            await until(lambda: said(dc, bob))
+            assert dc.record.counts()["upload.GetFile"] == AT_ONCE
+            await until(lambda: len(taken.envelopes) == 21)
+    contents = {tuple(taken.contents[one.id]) for one in taken.envelopes if one.kind == "photo"}
+    assert len(contents) == 20
+    assert (None,) not in contents
+
+
+@with_a_centre
+async def test_a_server_that_restarts_during_a_fetch_costs_no_file(dc: DataCentre, namespace: str) -> None:
+    alice = dc.add_user("Alice")
+    with a_server(aof=True) as server, workers(server.url, namespace) as taken:
+        async with a_gateway(settings_for(dc, server.url, namespace)) as running:
+            await ready(dc, running)
+            slow = dc.delay("upload.GetFile", 500)
+            dc.sends_photo(alice, b"the photo")
+            await until(lambda: slow.met)
+            await asyncio.to_thread(server.kill)
+            # The bytes come while there is nothing to keep them in.
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(server.start)
+            await until(lambda: taken.envelopes)
+            assert taken.broker.failed() == []
+    (envelope,) = taken.envelopes
+    assert taken.contents[envelope.id] == [b"the photo"]
+
+
+@with_a_centre
+async def test_a_fetch_that_fails_for_no_reason_of_telegrams_lets_its_turn_start(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    settings = settings_for(dc, url, namespace)
+    # No number of 64 bits: it cannot be asked for.
+    file = File(photo=True, dc=2, id=1 << 70, access_hash=0, reference=b"")
+    wanted = Wanted(name="attachment:1", message=1, file=file)
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings) as running:
+            await ready(dc, running)
+            attachment = Attachment(name=wanted.name, mime=None, file_name=None, size_bytes=1)
+            about = an_envelope(dc.says(alice, "hi"), number=9)
+            envelope = replace(about, kind="photo", attachment=attachment)
+            held = message_of(envelope, settings=settings, handled=["photo"], hold_ms=HOLD_MS)
+            taken.broker.enqueue_all([held, download_message(envelope, (wanted,))])
+            await until(lambda: taken.contents.get(envelope.id) == [None])
+            (letter,) = taken.broker.failed()
+    assert letter.error.startswith("OverflowError")
+
+
+@with_a_centre
+async def test_an_edit_that_makes_a_message_another_kind_leaves_it_as_it_was(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            await ready(dc, running)
+            taken.go_on.clear()
+            dc.says(alice, "first")
+            await until(lambda: taken.envelopes)
+            text = dc.says(alice, "second")
+            await until(lambda: taken.waiting() == 2)
+            text.media = dc.store(b"a photo", kind="photo", mime="image/jpeg", dc_id=2, width=640, height=480)
+            dc.edits(text, "edited")
+            dc.says(alice, "third")
+            await until(lambda: taken.waiting() == 3)
+            taken.go_on.set()
+            await until(lambda: len(taken.envelopes) == 3)
+            assert not running.done()
+    assert [(one.kind, one.text) for one in taken.envelopes] == [("text", one) for one in ("first", "second", "third")]

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
 from real_server import a_server
 
+from okos.telegram.gateway import Gateway
+from okos.telegram.inbox import Inbox
 from okos.telegram.store import LEASE_MS
 
 if TYPE_CHECKING:
     from datacentre import DataCentre
     from datacentre.core import Form
+
+
+class CountingInbox(Inbox):
+    """Tells how much came, also of what it had no room for."""
+
+    came = 0
+
+    def put(self, update: Any) -> None:
+        """Count it, too."""
+        self.came += 1
+        super().put(update)
 
 
 @with_a_centre
@@ -133,6 +146,28 @@ async def test_what_telegram_has_dropped_does_not_stop_the_rest(dc: DataCentre, 
 
 
 @with_a_centre
+async def test_a_group_that_is_lost_with_a_gap_in_it_does_not_end_the_gateway(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    group = dc.add_supergroup("Group", [alice])
+    settings = settings_for(dc, url, namespace, telegram={"groups": "all"})
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings) as running:
+            await ready(dc, running)
+            dc.says(group, "before", by=alice)
+            await until(lambda: taken.envelopes)
+            lost = dc.fail("updates.GetChannelDifference", 400, "CHANNEL_PRIVATE")
+            dc.says(group, "missing", by=alice, form="unseen")
+            dc.says(group, "behind the gap", by=alice)
+            await until(lambda: lost.met or running.done())
+            dc.says(alice, "in private")
+            await until(lambda: running.done() or "in private" in taken.texts())
+            assert not running.done(), running.result()
+    assert sorted(taken.texts()) == ["before", "behind the gap", "in private"]
+
+
+@with_a_centre
 async def test_a_message_sent_before_the_first_start_ever_is_not_answered(
     dc: DataCentre, url: str, namespace: str
 ) -> None:
@@ -144,6 +179,24 @@ async def test_a_message_sent_before_the_first_start_ever_is_not_answered(
             dc.says(alice, "hello")
             await until(lambda: taken.envelopes)
     assert taken.texts() == ["hello"]
+
+
+@with_a_centre
+async def test_what_is_told_while_the_first_start_ever_asks_who_it_is_is_answered(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    late = [dc.delay(name, 500, done=True) for name in ("users.GetFullUser", "updates.GetState")]
+    with workers(url, namespace) as taken:
+        async with a_gateway(settings_for(dc, url, namespace)) as running:
+            for number in range(2):
+                # It is signed in and hears what comes, and has not heard the answer yet.
+                await until(lambda number=number: sum(asked.met for asked in late) > number)  # type: ignore[misc]
+                dc.says(alice, f"question {number}.")
+            await ready(dc, running)
+            await dc.until(lambda: len(dc.answers(alice)) == 2)
+    assert taken.texts() == ["question 0.", "question 1."]
+    assert dc.violations() == []
 
 
 @with_a_centre
@@ -162,6 +215,36 @@ async def test_redis_may_be_away_for_a_while(dc: DataCentre, namespace: str) -> 
             await until(lambda: len(taken.envelopes) == 20)
             assert not running.done()
     assert taken.texts() == [str(number) for number in range(20)]
+
+
+@with_a_centre
+async def test_what_has_no_room_while_redis_is_away_is_not_lost_in_a_group_either(
+    dc: DataCentre, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    group = dc.add_supergroup("Group", [alice])
+    with a_server(aof=True) as server, workers(server.url, namespace) as taken:
+        gateway = Gateway(settings_for(dc, server.url, namespace, telegram={"groups": "all"}))
+        inbox = gateway._inbox = CountingInbox(5)
+        running = asyncio.create_task(gateway.run())
+        try:
+            await ready(dc, running)
+            dc.says(group, "0", by=alice)
+            await dc.until(lambda: dc.answers(group))
+            server.kill()
+            before = inbox.came
+            for number in range(1, 20):
+                dc.says(alice, str(number))
+            # Nothing comes after it in the group, so no gap tells of it.
+            dc.says(group, "dropped", by=alice)
+            await until(lambda: inbox.came >= before + 20)
+            server.start()
+            await until(lambda: running.done() or len(taken.envelopes) == 21)
+            assert not running.done()
+        finally:
+            gateway.stop()
+            await asyncio.wait({running})
+    assert taken.texts(group.peer.chat_id) == ["0", "dropped"]
 
 
 @with_a_centre

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
+from real_server import a_server
+from structlog.testing import capture_logs
 
 from okos.mailbox import MailboxBroker
 from okos.settings import child_environment
+from okos.telegram.client import monotonic_ms
 from okos.telegram.gateway import Gateway
-from okos.telegram.lease import AnotherGateway, LeaseTaken
+from okos.telegram.lease import AnotherGateway, Lease, LeaseTaken
+from okos.telegram.session import NotLetIn
+from okos.telegram.store import LEASE_MS, AnotherBot, GatewayStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +45,22 @@ async def test_a_second_gateway_says_who_serves_the_bot_and_ends(dc: DataCentre,
         with pytest.raises(AnotherGateway, match=rf"process {os.getpid()} on .* --standby"):
             await Gateway(settings).run()
     assert dc.record.counts()["auth.ImportBotAuthorization"] == 1
+
+
+@with_a_centre
+async def test_a_namespace_is_one_bot_s_until_its_gateway_stops(dc: DataCentre, url: str, namespace: str) -> None:
+    other = settings_for(dc, url, namespace, telegram={"bot_token": "999:another-bot-of-the-same-operator_12"})
+    async with a_gateway(settings_for(dc, url, namespace)) as running:
+        await ready(dc, running)
+        for stands_by in (False, True):
+            with pytest.raises(AnotherBot, match=rf"the bot {dc.bot.id} uses this namespace.*OKOS_NAMESPACE"):
+                await Gateway(other, stands_by=stands_by).run()
+        async with a_gateway(other.model_copy(update={"namespace": f"{namespace}-other"})) as elsewhere:
+            with pytest.raises(NotLetIn):  # by the data centre, which knows one bot
+                await asyncio.wait_for(elsewhere, 60)
+    async with a_gateway(other) as running:
+        with pytest.raises(NotLetIn):
+            await asyncio.wait_for(running, 60)
 
 
 @with_a_centre
@@ -99,6 +120,31 @@ async def test_one_that_stands_by_takes_over_from_one_that_was_killed(
     assert dc.record.counts()["auth.ImportBotAuthorization"] == 1
     assert not dc.record.of("overlap")
     assert dc.violations() == []
+
+
+def test_one_that_stands_by_leaves_a_lease_that_an_outage_freed_to_its_holder(namespace: str) -> None:
+    async def play() -> None:
+        # Not durable: what was in it is gone with it.
+        with a_server() as server:
+            holder, other = (MailboxBroker(server.url, namespace=namespace, middleware=[], client=True) for _ in "ab")
+            try:
+                lease = Lease(GatewayStore(holder, 1, owner="holder"), now_ms=monotonic_ms)
+                await lease.take(stands_by=False)
+                standing_by = GatewayStore(other, 1, owner="other")
+                taking = asyncio.create_task(Lease(standing_by, now_ms=monotonic_ms).take(stands_by=True))
+                await until(lambda: other.read("telegram:1:standby"))
+                server.kill()
+                with capture_logs() as logs:
+                    await until(lambda: any(one["event"] == "the store is away" for one in logs))
+                server.start()
+                back_ms = monotonic_ms()
+                await taking
+                assert monotonic_ms() - back_ms >= LEASE_MS, "so that its holder could have renewed it"
+            finally:
+                holder.close()
+                other.close()
+
+    asyncio.run(play())
 
 
 @with_a_centre

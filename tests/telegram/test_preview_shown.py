@@ -299,6 +299,35 @@ async def test_what_is_stopped_leaves_no_preview(dc: DataCentre, url: str, names
     assert (dc.answers(alice), dc.answers(bob)) == (["Stopped."], [])
 
 
+@pytest.mark.parametrize("where", ["private", "group"])
+def test_taking_a_preview_away_is_no_gap_in_what_comes(where: str, url: str, namespace: str) -> None:
+    @with_a_centre
+    async def play(dc: DataCentre) -> None:
+        bob, pen = dc.add_user("Bob"), Pen()
+        chat = dc.add_supergroup("Group", [bob]) if where == "group" else bob
+        without_drafts(dc)
+        pen.text = "re: half"
+        with answering(url, namespace, pen):
+            async with a_gateway(fast_settings(dc, url, namespace, groups="all")) as running:
+                await ready(dc, running)
+                question = dc.says(chat, "question 1.", by=bob)
+                await dc.until(lambda: dc.answers(chat))
+                dc.deletes(question)
+                await dc.until(lambda: not dc.answers(chat))
+                asked = _differences(dc)
+                dc.says(chat, "question 2.", by=bob)
+                await dc.until(lambda: dc.answers(chat))
+                assert _differences(dc) == asked
+                pen.ends.set()
+
+    play()
+
+
+def _differences(dc: DataCentre) -> int:
+    counts = dc.record.counts()
+    return counts["updates.GetDifference"] + counts["updates.GetChannelDifference"]
+
+
 @with_a_centre
 async def test_a_turn_without_an_answer_leaves_no_preview(dc: DataCentre, url: str, namespace: str) -> None:
     alice, pen = dc.add_user("Alice"), Pen()

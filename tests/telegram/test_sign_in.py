@@ -42,6 +42,18 @@ async def test_the_session_of_the_first_start_serves_all_later_ones(dc: DataCent
 
 
 @with_a_centre
+async def test_a_session_that_is_revoked_while_the_start_catches_up_ends_it(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    settings = settings_for(dc, url, namespace)
+    async with a_gateway(settings) as running:
+        await ready(dc, running)
+    dc.fail("updates.GetDifference", 401, "SESSION_REVOKED", times=None)
+    async with asyncio.timeout(30):
+        assert "okos gateway --sign-in" in await refusal(settings)
+
+
+@with_a_centre
 async def test_a_refused_token_is_not_tried_again(dc: DataCentre, url: str, namespace: str) -> None:
     dc.revoke_token()
     settings = settings_for(dc, url, namespace)

@@ -3,10 +3,12 @@ import importlib.util
 import json
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -14,12 +16,17 @@ from dramatiq.cli import make_argument_parser
 from pydantic import BaseModel
 
 from okos.cli import app
+from okos.operate.parts import Part
+from okos.server.acl import login_of
 from okos.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))
-OURS = [name for name, service in COMPOSE["services"].items() if "build" in service]
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if "build" in service]
+#: What stays up; the other one ends when it has done its work.
+LASTING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -42,11 +49,10 @@ def commands() -> list[list[str]]:
     """Every command of the image, of a service, or of a health check of ours, as a list of words."""
     image = [json.loads(arguments) for arguments in arguments_of("CMD")]
     image += [json.loads(arguments.partition("CMD ")[2]) for arguments in arguments_of("HEALTHCHECK")]
-    services = [COMPOSE["services"][name] for name in OURS]
     return (
         image
-        + [service["command"] for service in services]
-        + [service["healthcheck"]["test"][1:] for service in services]
+        + [SERVICES[name]["command"] for name in OURS]
+        + [SERVICES[name]["healthcheck"]["test"][1:] for name in OURS if name in LASTING]
     )
 
 
@@ -103,10 +109,10 @@ def test_an_image_has_a_version_and_a_plain_name(image: str) -> None:
 @pytest.mark.parametrize("instruction", ["CMD", "ENTRYPOINT"])
 def test_a_signal_reaches_the_process_and_not_a_shell(instruction: str) -> None:
     assert all(arguments.startswith("[") for arguments in arguments_of(instruction))
-    assert all(isinstance(service["command"], list) for service in COMPOSE["services"].values())
+    assert all(isinstance(service.get("command", []), list) for service in SERVICES.values())
 
 
-@pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=list(COMPOSE["services"]))
+@pytest.mark.parametrize("service", LASTING.values(), ids=list(LASTING))
 def test_a_health_check_runs_without_a_shell(service: dict[str, Any]) -> None:
     assert service["healthcheck"]["test"][0] == "CMD"
 
@@ -120,13 +126,15 @@ def test_a_command_is_one_that_exists(command: list[str]) -> None:
     else:
         assert program == "okos"
         assert words[0] in {command.name for command in app.registered_commands}
+    if words[0] == "health":
+        assert words[1] in get_args(Part)
 
 
 def test_every_variable_is_a_setting() -> None:
     variables = {
-        name
+        name.removesuffix("_FILE")
         for service in OURS
-        for name in COMPOSE["services"][service].get("environment", {})
+        for name in SERVICES[service].get("environment", {})
         if name.startswith("OKOS_")
     }
     variables |= {name for arguments in arguments_of("ENV") for name in re.findall(r"\b(OKOS_\w+)=", arguments)}
@@ -147,19 +155,124 @@ def is_a_setting(variable: str) -> bool:
 
 
 def test_the_worker_has_the_slots_of_the_settings_and_the_time_to_stop() -> None:
-    worker = COMPOSE["services"]["worker"]
+    worker = SERVICES["worker"]
     options = dramatiq_options(worker["command"][1:])
 
-    assert options.processes * options.threads == Settings().concurrency
+    assert options.processes == 1  # when one of several ends, Dramatiq stops the others
+    assert options.threads == Settings().concurrency
     assert int(worker["stop_grace_period"].removesuffix("s")) * 1000 > Settings().shutdown_grace_ms
 
 
 def test_the_store_keeps_what_it_accepted_and_stops_last() -> None:
-    command = COMPOSE["services"]["valkey"]["command"]
-    options = dict(zip(command[1::2], command[2::2], strict=True))
+    valkey = SERVICES["valkey"]
+    options = dict(zip(valkey["command"][1::2], valkey["command"][2::2], strict=True))
 
-    assert options["--appendonly"] == "yes"
+    assert (options["--appendonly"], options["--appendfsync"]) == ("yes", "everysec")
     assert options["--maxmemory-policy"] == "noeviction"
-    assert COMPOSE["services"]["valkey"]["volumes"]
-    assert "ports" not in COMPOSE["services"]["valkey"]
-    assert all(COMPOSE["services"][name]["depends_on"]["valkey"]["condition"] == "service_healthy" for name in OURS)
+    assert "valkey:/data" in valkey["volumes"]
+    assert "ports" not in valkey
+    assert all(
+        SERVICES[name]["depends_on"]["valkey"]["condition"] == "service_healthy" for name in OURS if name in LASTING
+    )
+
+
+def test_nobody_may_do_more_in_the_store_than_the_file_says_that_is_written_first() -> None:
+    users, valkey = SERVICES["users"], SERVICES["valkey"]
+    file = valkey["command"][valkey["command"].index("--aclfile") + 1]
+
+    assert users["command"] == ["okos", "acl", "--file", file]
+    assert valkey["depends_on"]["users"]["condition"] == "service_completed_successfully"
+    assert f"users:{Path(file).parent}" in users["volumes"]
+    assert f"users:{Path(file).parent}:ro" in valkey["volumes"]
+    assert any(f"/{Path(file).parent.name}" in arguments for arguments in arguments_of("RUN"))
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
+def test_a_container_has_no_right_that_it_does_not_need(service: dict[str, Any]) -> None:
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "privileged" not in service
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert service.get("user", "valkey") == "valkey"
+
+
+def test_no_init_passes_a_signal_to_a_whole_group_and_each_has_its_time_to_stop() -> None:
+    assert all(service["init"] is False for service in SERVICES.values())
+    assert all("stop_grace_period" in service for service in LASTING.values())
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_secret_is_a_file_that_only_who_needs_it_is_given(name: str) -> None:
+    service = SERVICES[name]
+    given = set(service.get("secrets", []))
+    read = {
+        Path(value).name for value in service.get("environment", {}).values() if str(value).startswith("/run/secrets/")
+    }
+
+    assert given == read
+    assert given <= set(COMPOSE["secrets"])
+
+
+def test_make_secrets_makes_every_secret_and_none_twice(tmp_path: Path) -> None:
+    wanted = {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+
+    def make() -> dict[str, str]:
+        subprocess.run(["make", "-s", "secrets", f"SECRETS={tmp_path}/s"], cwd=ROOT, check=True, capture_output=True)
+        return {path.name: path.read_text() for path in (tmp_path / "s").iterdir()}
+
+    made = make()
+
+    assert made.keys() == wanted
+    assert make() == made
+    assert login_of(made["redis_url"]).user == "okos"
+    assert urlsplit(made["redis_url"]).hostname in SERVICES
+    assert len({login_of(made["redis_url"]).password, made["operator_token"], made["grafana_password"]}) == 3
+    assert {"docker/secrets/", "docker/.env"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_every_network_and_volume_exists_and_the_store_leads_nowhere() -> None:
+    networks = {name for service in SERVICES.values() for name in service.get("networks", [])}
+    volumes = {
+        source
+        for service in SERVICES.values()
+        for source, *_ in (volume.split(":") for volume in service.get("volumes", []))
+    }
+
+    assert networks == set(COMPOSE["networks"])
+    assert {source for source in volumes if not source.startswith(".")} == set(COMPOSE["volumes"])
+    assert all((ROOT / "docker" / source).is_dir() for source in volumes if source.startswith("."))
+    assert SERVICES["valkey"]["networks"] == ["store"]
+    assert COMPOSE["networks"]["store"]["internal"]
+
+
+def test_prometheus_asks_the_web_and_grafana_asks_prometheus() -> None:
+    docker = ROOT / "docker"
+    scraped = yaml.safe_load((docker / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
+    source, *others = yaml.safe_load(
+        (docker / "grafana" / "provisioning" / "datasources" / "okos.yaml").read_text(encoding="utf-8")
+    )["datasources"]
+    (provider,) = yaml.safe_load(
+        (docker / "grafana" / "provisioning" / "dashboards" / "okos.yaml").read_text(encoding="utf-8")
+    )["providers"]
+    mounted = dict(volume.split(":")[1::-1] for volume in SERVICES["grafana"]["volumes"])
+
+    assert scraped["scrape_configs"][0]["static_configs"] == [{"targets": [f"web:{Settings().web.port}"]}]
+    assert SERVICES["web"]["environment"]["OKOS_WEB__HOST"] == "0.0.0.0"  # noqa: S104 - in its container
+    assert all((docker / "prometheus" / name).is_file() for name in scraped["rule_files"])
+    assert (source["url"], others) == ("http://prometheus:9090", [])
+    assert {"watch"} <= set(SERVICES["web"]["networks"]) & set(SERVICES["grafana"]["networks"])
+    assert SERVICES["prometheus"]["networks"] == ["watch"]
+    assert list((docker / mounted[provider["options"]["path"]]).glob("*.json"))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
+def test_prometheus_finds_nothing_wrong_with_its_settings_and_rules() -> None:
+    checked = subprocess.run(
+        ["promtool", "check", "config", ROOT / "docker" / "prometheus" / "prometheus.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr

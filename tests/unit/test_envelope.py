@@ -34,9 +34,19 @@ def test_an_envelope_survives_the_way_through_json(envelope: Envelope) -> None:
     assert Envelope.decode(orjson.loads(orjson.dumps(envelope.encode()))) == envelope
 
 
-@pytest.mark.parametrize("reply", [REPLY, replace(REPLY, text="", failed=True, address={"peer": 7})])
+@pytest.mark.parametrize(
+    "reply",
+    [REPLY, replace(REPLY, text="", failed=True, address={"peer": 7}), replace(REPLY, kind="photo", attachment=PHOTO)],
+)
 def test_a_reply_survives_the_way_through_json(reply: Reply) -> None:
     assert Reply.decode(orjson.loads(orjson.dumps(reply.encode()))) == reply
+
+
+def test_a_reply_of_an_older_worker_is_a_text() -> None:
+    fields = REPLY.encode()
+    del fields["kind"], fields["attachment"]
+
+    assert Reply.decode(fields) == REPLY
 
 
 def test_a_mailbox_is_the_channel_and_chat_and_the_topic_if_there_is_one() -> None:

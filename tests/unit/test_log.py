@@ -4,12 +4,16 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dramatiq
 import pytest
 import structlog
+from deliveries import a_delivery
 
 from okos.log import configure_logging, file_log
+from okos.mailbox import describe_run
+from okos.mailbox.delivery import enter
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +114,89 @@ def test_a_log_of_its_own_goes_to_its_file() -> None:
 
     line = json.loads(file.getvalue())
     assert (line["event"], line["pid"], line["level"]) == ("child exited", 7, "warning")
+
+
+def test_a_logger_may_have_a_level_of_its_own() -> None:
+    stream = io.StringIO()
+    configure_logging("warning", "json", levels={"okos.tested": "debug"}, stream=stream)
+
+    logging.getLogger("okos.tested.below").debug("told")
+    logging.getLogger("okos.another").info("not told")
+    logging.getLogger("okos.tested").setLevel(logging.NOTSET)
+
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["told"]
+
+
+def test_what_would_log_texts_at_debug_stays_at_warning() -> None:
+    stream = io.StringIO()
+    configure_logging("debug", "json", levels={"openai._base_client": "debug"}, stream=stream)
+
+    logging.getLogger("openai._base_client").info("what somebody wrote")
+    logging.getLogger("openai._base_client").setLevel(logging.NOTSET)
+
+    assert stream.getvalue() == ""
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_of_a_run_names_its_message_by_either_road() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream, describe_run=describe_run)
+    enter(a_delivery())
+    try:
+        structlog.get_logger("actors.text").info("looked up", customer=7)
+        logging.getLogger("httpx_of_a_handler").info("asked")
+    finally:
+        enter(None)
+    structlog.get_logger("actors.text").info("later")
+
+    *of_run, later = lines_of(stream)
+    named = {"message_id": "m1", "mailbox": "local:7", "actor": "answer", "attempt": 1}
+    assert [named.items() <= line.items() for line in of_run] == [True, True]
+    assert named.keys() & later.keys() == set()
+
+
+def test_a_line_about_another_message_than_the_run_s_names_that_one_alone() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream, describe_run=describe_run)
+    enter(a_delivery())
+    try:
+        logging.getLogger("okos.mailbox").warning("stalled", extra={"message_id": "m2", "mailbox": "local:8"})
+        structlog.get_logger("actors.text").info("found", message_id="m3")
+        structlog.get_logger("actors.text").info("this one", message_id="m1")
+    finally:
+        enter(None)
+
+    stalled, found, this_one = lines_of(stream)
+    assert (stalled["message_id"], stalled["mailbox"], "attempt" in stalled) == ("m2", "local:8", False)
+    assert (found["message_id"], "mailbox" in found) == ("m3", False)
+    assert (this_one["mailbox"], this_one["attempt"]) == ("local:7", 1)
+
+
+def test_a_line_of_dramatiq_s_about_an_attempt_names_it_also_before_its_run() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream)
+
+    logging.getLogger("dramatiq.worker").warning("Message %s was skipped.", a_delivery())
+
+    (line,) = lines_of(stream)
+    assert line["event"] == "Message answer m1 was skipped."
+    assert (line["message_id"], line["mailbox"], line["attempt"]) == ("m1", "local:7", 1)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_name_that_is_no_unicode_text_is_logged_all_the_same(log_format: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    configure_logging("info", log_format, stream=stream, describe_run=describe_run)
+    delivery = a_delivery()
+    delivery.claimed = replace(delivery.claimed, mailbox="local:\udcff")
+    enter(delivery)
+    try:
+        structlog.get_logger("actors.text").info("looked up")
+    finally:
+        enter(None)
+
+    stream.seek(0)
+    assert "looked up" in stream.read()

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from okos.envelope import Envelope, Reply
-from okos.outbox import GivenUp, apology, posted
+from okos.outbox import GivenUp, apology, is_outbox_of, posted
 
 ENVELOPE = Envelope(
     id="m1", channel="local", chat="7", user="7", kind="text", sent_at_ms=0, reply_to="outbox.local.3f2a"
@@ -37,6 +39,13 @@ def test_the_rate_limit_does_not_hold_an_answer_back() -> None:
     assert posted(ENVELOPE, REPLY).options["cost"] == 0
 
 
+def test_what_is_set_for_turns_says_nothing_about_replies() -> None:
+    options = posted(ENVELOPE, REPLY).options
+
+    assert options["strict"] is True
+    assert options["max_stalls"] > 10
+
+
 def test_only_the_outbox_of_a_local_client_expires() -> None:
     assert posted(ENVELOPE, REPLY).options["expires"] == 3_600_000
     assert "expires" not in posted(replace(ENVELOPE, channel="telegram"), REPLY).options
@@ -48,3 +57,22 @@ def test_an_apology_ends_the_turn_and_says_what_happens_next() -> None:
         assert (reply.envelope_id, reply.last, reply.failed) == ("m1", True, True)
         assert "Sorry" in reply.text
         assert "send it again" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("outbox", "mailbox", "is_its"),
+    [
+        ("outbox.telegram.7", "telegram:7", True),
+        ("outbox.telegram.-1007", "telegram:-1007:42", True),
+        ("outbox.telegram.77", "telegram:7", False),
+        ("outbox.local.3f2a.7", "local:7", True),
+        ("outbox.local.3f2a.b.7", "local:7", False),
+        ("outbox.local.3f2a.b.7", "local:b.7", True),
+        ("outbox.telegram.7", "local:7", False),
+        ("telegram:7", "telegram:7", False),
+    ],
+)
+def test_an_outbox_belongs_to_a_chat_and_not_to_one_with_a_like_name(
+    outbox: str, mailbox: str, *, is_its: bool
+) -> None:
+    assert is_outbox_of(outbox, mailbox) is is_its

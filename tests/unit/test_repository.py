@@ -37,10 +37,13 @@ def tracked_text() -> list[tuple[str, str]]:
 
 
 def requirements() -> list[Requirement]:
-    named = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    groups = PROJECT["dependency-groups"].values()
+    named = [PROJECT["project"]["dependencies"], *extras, *groups]
     return [
         requirement
-        for requirement in map(Requirement, named)
+        # What a group includes is a group of its own.
+        for requirement in (Requirement(one) for some in named for one in some if isinstance(one, str))
         if requirement.marker is None or requirement.marker.evaluate()
     ]
 
@@ -105,11 +108,16 @@ def test_the_change_log_has_a_place_for_what_comes_next() -> None:
 
 def test_what_lands_is_checked_and_then_tested() -> None:
     script = ROOT / ".ci" / "run"
+    text = script.read_text(encoding="utf-8")
 
-    steps = re.findall(r"(?m)^(?:exec )?make (\w+)$", script.read_text(encoding="utf-8"))
+    steps = re.findall(r"(?m)^(?:exec )?make ([\w-]+)", text)
+    named = re.findall(r"tests/[\w/]+\.py", text)
 
     assert os.access(script, os.X_OK)
-    assert steps == ["setup", "check", "test"]
+    # The last line is pytest's, of all the tests.
+    assert steps == ["setup", "check", "check-kurigram", "test"]
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_a_link_in_a_page_leads_somewhere() -> None:

@@ -3,12 +3,12 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from okos.settings import (
     Kind,
@@ -191,6 +191,23 @@ def test_home_is_absolute_wherever_it_was_written() -> None:
         ("OKOS_HANDLERS", "my actors", "should be the dotted name of a Python package (it is 'my actors')"),
         ("OKOS_NAMESPACE", "a:b", "should be a short name of a-z"),
         ("OPENAI_BASE_URL", "example.org", "from the environment variable OPENAI_BASE_URL"),
+        ("OKOS_REDIS_URL", "redis://h:abc", "the port should be a number up to 65535"),
+        ("OKOS_REDIS_URL", "redis://h:99999/0", "the port should be a number up to 65535"),
+        ("OKOS_REDIS_URL", "redis://[::1", "should be an address"),
+        ("OKOS_REDIS_URL", "redis://h?foo=bar", "the part after ? should only have"),
+        ("OKOS_REDIS_URL", "redis://h?socket_timeout=x", "the part after ? should only have"),
+        ("OKOS_REDIS_URL", "redis://h?db=x", "db should be a number"),
+        ("OKOS_REDIS_URL", "redis://okos:12#SECRETPW@h", "written as %2F, %3F, %23"),
+        ("OKOS_REDIS_URL", "redis://okos:SECRETPW/x@h", "written as %2F, %3F, %23"),
+        ("OKOS_HOME", "~nouser/x", "there is no home directory of that user"),
+        ("OKOS_TELEGRAM__DC_PUBLIC_KEY", "~nouser/x", "there is no home directory of that user"),
+        ("OKOS_CONFIG", "~nouser/x", "there is no home directory of that user"),
+        ("OKOS_JOBS_PER_SECOND", "inf", "jobs_per_second is wrong"),
+        ("OKOS_JOBS_PER_SECOND", "nan", "jobs_per_second is wrong"),
+        ("OKOS_JOBS_PER_SECOND", "1e-300", "jobs_per_second is wrong"),
+        ("OKOS_MAX_JOBS_PER_USER", "9" * 26, "max_jobs_per_user is wrong"),
+        ("OKOS_SCHEDULE__SWEEP_S", "1e300", "schedule.sweep_s is wrong"),
+        ("OKOS_MODEL__TIMEOUT_S", "inf", "model.timeout_s is wrong"),
         ("OKOS_CONFIG", "/no/such.toml", "no configuration file /no/such.toml, named by OKOS_CONFIG"),
     ],
 )
@@ -204,6 +221,33 @@ def test_a_wrong_variable_is_told_in_one_line(
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "SECRETPW" not in str(caught.value)
+
+
+def test_every_number_has_an_upper_bound() -> None:
+    def unbounded(section: type[BaseModel], before: str = "") -> Iterator[str]:
+        for name, field in section.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from unbounded(field.annotation, f"{before}{name}.")
+            elif field.annotation in {int, float, int | None, float | None} and not any(
+                hasattr(one, "le") for one in field.metadata
+            ):
+                yield before + name
+
+    assert list(unbounded(Settings)) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:6379/0",
+        "rediss://:p%2Fw@[::1]:6379/1?ssl_ca_certs=/a.pem&ssl_check_hostname=true",
+        "unix:///tmp/a.sock?db=3&username=u&password=p",
+        "unix://:p@/tmp/a.sock",
+    ],
+)
+def test_an_address_that_the_client_knows_is_taken(url: str) -> None:
+    assert Settings(redis_url=url).redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -299,9 +343,81 @@ def test_a_child_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPat
 def test_a_mistyped_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKOS_CONCURENCY", "3")
     monkeypatch.setenv("OKOS_MODEL__NAME", "x")
+    monkeypatch.setenv("OKOS_NOTHING_FILE", "x")
     monkeypatch.setenv("OKOS_CONFIG", "x")
 
-    assert unknown_variables() == ["OKOS_CONCURENCY"]
+    assert unknown_variables() == ["OKOS_CONCURENCY", "OKOS_NOTHING_FILE"]
+
+
+def a_secret(content: str) -> str:
+    path = Path("secret")
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("content", ["unix:///s", "unix:///s\n", "unix:///s\r\n"])
+def test_a_value_may_be_in_a_file_that_a_variable_names(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    monkeypatch.setenv("OKOS_REDIS_URL_FILE", a_secret(content))
+
+    assert load_settings().redis_url == "unix:///s"
+    assert unknown_variables() == []
+
+
+def test_a_value_of_a_section_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_MODEL__API_KEY_FILE", a_secret("sk-secret\n"))
+    monkeypatch.setenv("OKOS_MODEL__NAME", "small")
+
+    assert load_settings().model == Settings().model.model_copy(
+        update={"api_key": SecretStr("sk-secret"), "name": "small"}
+    )
+
+
+@pytest.mark.parametrize("variable", ["", "secret"])
+def test_an_empty_file_and_an_empty_name_of_one_count_as_not_set(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    a_secret("\n")
+    monkeypatch.setenv("OKOS_TELEGRAM__BOT_TOKEN_FILE", variable)
+
+    assert load_settings().telegram.bot_token is None
+
+
+def test_a_child_is_given_what_was_in_a_file_and_not_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_REDIS_URL_FILE", a_secret("unix:///s"))
+
+    environment = child_environment(load_settings())
+
+    assert environment["OKOS_REDIS_URL"] == "unix:///s"
+    assert "OKOS_REDIS_URL_FILE" not in environment
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("OKOS_REDIS_URL_FILE", None, "cannot read secret, which OKOS_REDIS_URL_FILE names: No such file"),
+        ("OKOS_REDIS_URL_FILE", "hunter2", "redis_url is wrong, from the environment variable OKOS_REDIS_URL_FILE"),
+        ("OKOS_REDIS_URL_FILE", "x" * 70_000, "too long for a setting"),
+        ("OKOS_MODEL__NMAE_FILE", "hunter2", "there is no setting model.nmae"),
+    ],
+)
+def test_a_wrong_file_is_told_without_what_is_in_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, content: str | None, said: str
+) -> None:
+    monkeypatch.setenv(name, "secret" if content is None else a_secret(content))
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_value_in_a_file_and_one_in_a_variable_are_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKOS_REDIS_URL_FILE", a_secret("unix:///s"))
+    monkeypatch.setenv("OKOS_REDIS_URL", "unix:///t")
+
+    with pytest.raises(SettingsError, match="both OKOS_REDIS_URL and OKOS_REDIS_URL_FILE are set"):
+        load_settings()
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -10,11 +10,11 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 from web_system import OPERATOR, REPOSITORY, System, a_system, chromium, the_web
 
@@ -47,13 +47,14 @@ TROUBLES = ("please fail once", "please refuse this", "use up the quota")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture: of which page, how wide and high, and what is done before."""
+    """One picture: of which page, how wide and high or the whole of it, and what is done before."""
 
     name: str
     path: str
     width: int = 1280
     height: int = 840
     scheme: Literal["light", "dark"] = "light"
+    whole: bool = False
     before: Callable[[Page], None] = lambda _page: None
 
 
@@ -89,16 +90,39 @@ def trouble(system: System) -> None:
     time.sleep(3)
 
 
+def fjord() -> bytes:
+    """Paint an evening at a fjord: what somebody might send a photo of."""
+    image = Image.new("RGB", (960, 640))
+    draw = ImageDraw.Draw(image)
+    for y in range(640):
+        share = y / 640
+        draw.line([(0, y), (960, y)], fill=(round(250 - 130 * share), round(190 - 60 * share), round(150 + 60 * share)))
+    draw.ellipse([610, 170, 700, 260], fill=(255, 240, 200))
+    for peaks, colour in (
+        ([(0, 330), (160, 150), (330, 330), (520, 210), (720, 380), (960, 240), (960, 460), (0, 460)], (96, 98, 140)),
+        ([(0, 250), (130, 300), (330, 460), (0, 460)], (52, 58, 92)),
+        ([(960, 300), (820, 330), (600, 455), (960, 460)], (44, 50, 82)),
+    ):
+        draw.polygon(peaks, fill=colour)
+    draw.rectangle([0, 455, 960, 640], fill=(70, 84, 128))
+    for y in range(462, 640, 13):
+        draw.line([(655 - (y - 455), y), (655 + (y - 455) // 2, y)], fill=(214, 176, 170), width=3)
+    painted = io.BytesIO()
+    image.save(painted, "JPEG", quality=90)
+    return painted.getvalue()
+
+
 def converse(page: Page) -> None:
-    """Let three users talk, and catch an answer while it grows."""
-    for user, text in (("ada", TEXTS[0]), ("ben", TEXTS[1]), ("cleo", TEXTS[3])):
+    """Let three users talk, one of them about a photo, and catch an answer while it grows."""
+    page.locator("[data-user=ada] input[type=file]").set_input_files(
+        {"name": "evening.jpg", "mimeType": "image/jpeg", "buffer": fjord()}
+    )
+    for user, text in (("ada", "Is this the coast of Norway?"), ("ben", TEXTS[1]), ("cleo", TEXTS[3])):
         page.get_by_label(f"Message of {user}").fill(text)
         page.get_by_label(f"Message of {user}").press("Enter")
     page.locator(".theirs:not(.draft)").nth(2).wait_for()
     page.get_by_label("Message of cleo").fill(TEXTS[6])
     page.get_by_label("Message of cleo").press("Enter")
-    page.get_by_label("Message of ada").fill("And translate 'mailbox' into Finnish.")
-    page.get_by_label("Message of ada").press("Enter")
     page.get_by_label("Message of ben").fill("Tell me a story.")
     page.get_by_label("Message of ben").press("Enter")
     page.locator("[data-user=ben] .draft", has_text="had its order").wait_for()
@@ -111,13 +135,27 @@ def drawn(page: Page) -> None:
 
 
 PICTURES = (
-    Picture(name="overview-light", path="/", height=1240, before=drawn),
-    Picture(name="overview-dark", path="/", height=1240, scheme="dark", before=drawn),
+    Picture(name="overview-light", path="/", whole=True, before=drawn),
+    Picture(name="overview-dark", path="/", whole=True, scheme="dark", before=drawn),
     Picture(name="mailbox", path="/mailbox?key=local:finn", height=800),
     Picture(name="dead-letters", path="/dead?by=error", height=640),
     Picture(name="chat", path="/chat", height=780, before=converse),
     Picture(name="phone", path="/", width=390, height=844, before=drawn),
 )
+
+
+def in_few_colours(image: Image.Image) -> Image.Image:
+    """Keep the 256 colours that there is most of as they are, and put the nearest of them in the place of others."""
+    counted = cast("list[tuple[int, tuple[int, int, int]]]", image.getcolors(image.width * image.height))
+    colours = [colour for _, colour in sorted(counted, reverse=True)]
+    kept = colours[:256]
+    place = {
+        colour: min(range(len(kept)), key=lambda at: sum((a - b) ** 2 for a, b in zip(colour, kept[at], strict=True)))
+        for colour in colours
+    }
+    painted = Image.frombytes("P", image.size, bytes(map(place.__getitem__, image.getdata())))
+    painted.putpalette([channel for colour in kept for channel in colour])
+    return painted
 
 
 def take(browser: Browser, url: str, picture: Picture) -> None:
@@ -134,10 +172,9 @@ def take(browser: Browser, url: str, picture: Picture) -> None:
     page.goto(picture.path)
     page.wait_for_timeout(500)
     picture.before(page)
-    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    image = Image.open(io.BytesIO(page.screenshot(full_page=picture.whole))).convert("RGB")
     target = IMAGES / f"{picture.name}.png"
-    # The method that keeps colours of which there is little: the line of the failed attempts.
-    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+    in_few_colours(image).save(target, optimize=True)
     context.close()
     print(f"{target.relative_to(REPOSITORY)}: {image.width} x {image.height}, {target.stat().st_size // 1024} kB")  # noqa: T201
 

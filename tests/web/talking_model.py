@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 ANSWERS = {
+    "is this the coast": "It may well be: steep walls, still water, low sun. A fjord on an evening in late summer.",
     "coast": "About 2,650 km as the crow flies, and more than 100,000 km with every fjord and island.",
     "haiku": "Letters wait in line,\neach behind the one before.\nNobody is lost.",
     "mailbox": "In Finnish it is postilaatikko: posti, mail, and laatikko, box.",
@@ -33,6 +34,7 @@ ANSWERS = {
     ),
     "thank": "You are welcome. I am here when you need me.",
 }
+A_PHOTO = "I see it: a red square, quite alone."
 ANYTHING = "I have read that, and here is what I think: it depends on what you want to do with it."
 
 
@@ -40,14 +42,16 @@ async def complete(request: Request) -> Response:
     """Answer the last message: `refuse`, `fail`, `quota` and `hang` in it do what they say."""
     body = await request.json()
     said = body["messages"][-1]["content"]
-    text = (said if isinstance(said, str) else said[0].get("text", "")).lower()
+    is_photo = not isinstance(said, str) and any("image_url" in part for part in said)
+    text = (said if isinstance(said, str) else " ".join(part.get("text", "") for part in said)).lower()
     if "refuse" in text:
         return _error(400, "this model does not take images larger than 8 megapixels")
     if "fail" in text:
         return _error(500, "upstream timed out after 30 s")
     if "quota" in text:
         return _error(429, "the quota of this month is used up", code="insufficient_quota")
-    answer = next((answer for word, answer in ANSWERS.items() if word in text), ANYTHING)
+    otherwise = A_PHOTO if is_photo else ANYTHING
+    answer = next((answer for word, answer in ANSWERS.items() if word in text), otherwise)
     return StreamingResponse(_pieces(answer, hangs="hang" in text), media_type="text/event-stream")
 
 

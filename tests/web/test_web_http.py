@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -11,7 +12,9 @@ import pytest
 from real_server import a_server
 from web_system import OPERATOR, VIEWER
 
+from okos.local.question import MOST_PHOTO_BYTES
 from okos.mailbox import MailboxBroker
+from okos.settings import Telegram
 from okos.web.access import MOST_WRONG, WAIT_MS
 from okos.web.action import ACTIONS
 from okos.web.guard import MOST_FORM_BYTES
@@ -116,9 +119,21 @@ def test_who_guesses_has_to_wait_even_with_the_right_token(open_site: Open) -> N
     assert client.post("/login", data={"token": OPERATOR}).status_code == 303
 
 
+@pytest.mark.parametrize("deed", ["discard-all", "requeue-all"])
+def test_an_instant_that_is_none_means_no_dead_letter(open_site: Open, deed: str) -> None:
+    _, said = post(log_in(open_site()), f"/act/{deed}", since_ms="yesterday", confirmed="yes")
+
+    assert "since_ms should be an instant" in said
+
+
 def test_a_cookie_is_out_of_a_script_s_reach_and_goes_to_no_other_site(open_site: Open) -> None:
     plain = open_site().post("/login", data={"token": OPERATOR}).headers["set-cookie"].lower()
-    secure = open_site("https://okos.test").post("/login", data={"token": OPERATOR}).headers["set-cookie"].lower()
+    secure = (
+        open_site("https://okos.test", hosts=["okos.test"])
+        .post("/login", data={"token": OPERATOR})
+        .headers["set-cookie"]
+        .lower()
+    )
 
     assert "httponly" in plain
     assert "samesite=strict" in plain
@@ -126,7 +141,66 @@ def test_a_cookie_is_out_of_a_script_s_reach_and_goes_to_no_other_site(open_site
     assert "secure" in secure
 
 
-@pytest.mark.parametrize("to", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)", "/a\nb"])
+@pytest.mark.parametrize("path", ["/", "/login", "/users", "/static/okos.css", "/nowhere", "/chat/stream"])
+@pytest.mark.parametrize("name", ["evil.test", "127.0.0.1.evil.test:8080", ""])
+def test_a_name_that_another_site_may_have_lead_here_is_refused(open_site: Open, path: str, name: str) -> None:
+    client = log_in(open_site())
+
+    refused = client.get(path, headers=HTML | {"host": name})
+
+    assert refused.status_code == 421
+    assert "OKOS_WEB__HOSTS" in refused.text
+    assert "set-cookie" not in refused.headers
+    assert "default-src 'none'" in refused.headers["content-security-policy"]
+
+
+def test_nobody_logs_in_or_acts_by_such_a_name(open_site: Open, broker: MailboxBroker) -> None:
+    client = log_in(open_site())
+    named = {"host": "evil.test", "origin": "http://evil.test", "sec-fetch-site": "same-origin"}
+
+    acted = client.post("/act/resume-all", data={"csrf": csrf(client)}, headers=named)
+    entered = open_site().post("/login", data={"token": OPERATOR}, headers=named)
+
+    assert (acted.status_code, entered.status_code) == (421, 421)
+    assert [entry.action for entry in broker.audit()] == ["log in"]
+
+
+def test_a_listed_name_and_any_address_are_answered(open_site: Open) -> None:
+    client = log_in(open_site(hosts=["okos.example.org"]))
+
+    answers = [
+        client.get("/users", headers=HTML | {"host": name}).status_code
+        for name in ("okos.example.org", "OKOS.example.org:443", "localhost:8080", "192.0.2.7", "[::1]:8080")
+    ]
+
+    assert set(answers) == {200}
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics"])
+def test_programs_ask_by_whatever_name_their_network_has(open_site: Open, path: str) -> None:
+    assert open_site().get(path, headers={"host": "web:8080"}).status_code == 200
+
+
+def test_who_came_by_tls_is_kept_on_it(open_site: Open) -> None:
+    plain = open_site().get("/login").headers
+    secure = open_site("https://okos.test", hosts=["okos.test"]).get("/login").headers
+
+    assert "strict-transport-security" not in plain
+    assert "max-age=" in secure["strict-transport-security"]
+
+
+def test_a_look_at_the_login_without_its_page_is_no_wrong_token(open_site: Open) -> None:
+    client = open_site()
+
+    answers = {client.head("/login").status_code for _ in range(2 * MOST_WRONG)}
+
+    assert answers == {200}
+    assert client.post("/login", data={"token": OPERATOR}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)", "/a\nb", "/" * 3000]
+)
 def test_a_login_leads_to_no_other_site(open_site: Open, to: str) -> None:
     answer = open_site().post(f"/login?{urlencode({'next': to})}", data={"token": OPERATOR})
 
@@ -194,6 +268,18 @@ def test_a_viewer_sees_the_pages_and_no_button(open_site: Open, broker: MailboxB
     assert client.get("/chat", headers=HTML).status_code == 403
 
 
+def test_a_mailbox_says_that_it_waits_as_everything_is_paused(open_site: Open, broker: MailboxBroker) -> None:
+    client = log_in(open_site())
+    broker.enqueue(a_message("m1"))
+    broker.pause()
+
+    for path in ("/mailbox?key=local:7", "/users"):
+        page = client.get(path, headers=HTML).text
+
+        assert "Waits, as everything is paused" in page
+        assert "Waits for a free thread" not in page
+
+
 def test_what_destroys_asks_first_whatever_the_browser_did(open_site: Open, broker: MailboxBroker) -> None:
     client = log_in(open_site())
     broker.enqueue(a_message("m1"))
@@ -201,7 +287,7 @@ def test_what_destroys_asks_first_whatever_the_browser_did(open_site: Open, brok
 
     answers = {name: post(client, f"/act/{name}", key="local:7", id="m1") for name in sorted(asking)}
 
-    assert asking == {"cancel", "cancel-mailbox", "discard", "pause-all", "requeue-all"}
+    assert asking == {"cancel", "cancel-mailbox", "discard", "discard-all", "pause-all", "requeue-all"}
     assert {status for status, _ in answers.values()} == {200}
     assert all('name="confirmed" value="yes"' in page for _, page in answers.values())
     assert broker.stats().waiting == 1
@@ -228,12 +314,16 @@ def test_limits_are_set_checked_and_taken_away(open_site: Open, broker: MailboxB
     own = broker.limits().overrides["local:7"]
     _, refused = post(client, "/act/limit", key="local:7", max_jobs_per_user="1.5")
     _, refused_too = post(client, "/act/limit", key="local:7", burst="nan")
+    _, beyond = post(client, "/act/limit", key="local:7", max_jobs_per_user="1001")
+    unchanged = broker.limits().overrides["local:7"]
     post(client, "/act/unlimit", key="local:7")
 
     assert "limits of its own" in said
     assert (own.jobs_per_second, own.burst, own.max_jobs_per_user) == (0.5, 2, None)
     assert "max_jobs_per_user should be a whole number" in refused
     assert "burst should be a number" in refused_too
+    assert "max_jobs_per_user must be a number from 1 to 1,000" in beyond
+    assert unchanged == own
     assert broker.limits().overrides == {}
 
 
@@ -289,12 +379,45 @@ def test_what_is_not_there_is_told_and_harms_nobody(open_site: Open, path: str) 
     assert log_in(open_site()).get(path, headers=HTML).status_code == 404
 
 
+def test_what_is_told_fits_into_a_cookie_and_the_way_back_into_a_header(open_site: Open) -> None:
+    client = log_in(open_site())
+
+    answer = client.post(
+        "/act/resume", data={"csrf": csrf(client), "key": "\N{SNOWMAN}" * 500, "back": "/" + "x" * 5000}
+    )
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/"
+    assert len(answer.headers["set-cookie"]) < 4096
+
+
 def test_a_form_that_is_too_large_is_not_read(open_site: Open) -> None:
     client = log_in(open_site())
 
     answer = client.post("/act/pause", content=b"key=" + b"x" * MOST_FORM_BYTES)
 
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("token", "header", "status"), [(OPERATOR, "", 403), (VIEWER, None, 403), (OPERATOR, None, 503)]
+)
+def test_a_photo_is_taken_from_an_operator_s_page_alone(
+    open_site: Open, token: str, header: str | None, status: int
+) -> None:
+    client = log_in(open_site(), token)
+    headers = {"x-csrf-token": csrf(client) if header is None else header}
+
+    answer = client.post("/chat/photo", content=b'{"page": "0123456789abcdef", "user": "ada"}\nGIF89a', headers=headers)
+
+    assert answer.status_code == status
+
+
+def test_a_photo_that_is_too_large_is_not_read(open_site: Open) -> None:
+    client = log_in(open_site())
+    body = b"{}\n" + b"x" * (MOST_PHOTO_BYTES + MOST_FORM_BYTES)
+
+    assert client.post("/chat/photo", content=body, headers={"x-csrf-token": csrf(client)}).status_code == 413
 
 
 def test_a_store_that_is_away_is_told_on_the_page(open_site: Open) -> None:
@@ -310,6 +433,32 @@ def test_a_store_that_is_away_is_told_on_the_page(open_site: Open) -> None:
     assert page.status_code == 503
     assert "The store does not answer" in page.text
     assert (health.status_code, health.json()["ok"]) == (503, False)
+
+
+def test_what_the_store_should_not_hold_is_told_on_the_page(open_site: Open, broker: MailboxBroker) -> None:
+    client = log_in(open_site())
+    broker.store.client.set(broker.store.key("audit"), "no list")
+
+    answer = client.get("/audit", headers=HTML)
+
+    assert (answer.status_code, "This cannot be shown" in answer.text, "</html>" in answer.text) == (502, True, True)
+
+
+def test_the_overview_tells_how_the_gateway_fares(open_site: Open, broker: MailboxBroker) -> None:
+    telegram = Telegram(bot_token="42:" + "x" * 35, api_id=1, api_hash="0" * 32)  # type: ignore[arg-type]  # pydantic takes a str
+    client = log_in(open_site(telegram=telegram))
+    nobody = client.get("/", headers=HTML).text
+
+    broker.take_lease("telegram:42", "vm/7", ttl_ms=60_000)
+    state = {"online": True, "bot": "okos_bot", "buffered": 3, "full": True, "held_chats": 2, "held_ms": 12_000}
+    broker.write("telegram:42:state", json.dumps(state).encode(), ttl_ms=60_000)
+    page = " ".join(re.sub(r"<[^>]+>", " ", client.get("/", headers=HTML).text).split())
+    figures = client.get("/metrics").text
+
+    assert "none runs" in nobody
+    assert "Gateway connected Bot @okos_bot Runs as vm/7 Not taken in yet 3 updates full" in page
+    assert "Flood waits 2 chats the longest for 12 s more" in page
+    assert "okos_gateway_held_chats 2\n" in figures
 
 
 def test_programs_may_ask_without_a_session(open_site: Open) -> None:
@@ -329,3 +478,18 @@ def test_a_vendored_file_is_kept_for_ever_and_ours_is_asked_for_again(open_site:
 
     assert "immutable" in kept
     assert asked == "no-cache"
+
+
+@pytest.mark.parametrize("state", [b"[1]", b"{", b"\xff"])
+def test_what_somebody_made_up_breaks_no_page(open_site: Open, broker: MailboxBroker, state: bytes) -> None:
+    broker.declare_queue("text")
+    message = a_message("m1")
+    message.args[0].update(sent_at_ms=10**18, reply_to="outbox.local.a")
+    broker.enqueue(message)
+    broker.write("telegram:42:state", state, ttl_ms=60_000)
+    telegram = Telegram(bot_token="42:" + "x" * 35, api_id=1, api_hash="0" * 32)  # type: ignore[arg-type]  # pydantic takes a str
+    client = log_in(open_site(telegram=telegram))
+
+    answers = [client.get(path, headers=HTML) for path in ("/message?id=m1", "/", "/metrics")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]

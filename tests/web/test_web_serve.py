@@ -7,13 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
 from real_server import eventually
 
+from okos.web.chat import MOST_LISTENERS
 from okos.web.serve import TOKEN_FILE, kept_token
 
 if TYPE_CHECKING:
@@ -143,6 +147,78 @@ def test_okos_up_serves_the_web_and_goes_on_without_when_its_port_is_taken(run: 
     again = run("up", OKOS_CONCURRENCY="2", OKOS_WORKER_PROCESSES="1")
     assert status(again.address().partition("login#")[0] + "health") == 200
     assert again.stop() == 0
+
+
+def test_a_page_that_listens_again_and_again_is_refused_in_the_end(run: Callable[..., Run]) -> None:
+    web = run("web")
+    there = web.address().partition("login#")[0]
+    token = urlencode({"token": (web.home / TOKEN_FILE).read_text()})
+    host, port = urlsplit(there).netloc.split(":")
+
+    with ExitStack() as stack:
+
+        def ask(request: str) -> str:
+            connection = stack.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(request.encode())
+            return connection.recv(4096).decode()
+
+        entered = ask(f"POST /login HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(token)}\r\n\r\n{token}")
+        cookie = entered.split("set-cookie: ")[1].split(";")[0]
+        listen = f"GET /chat/stream?page={'0' * 16} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n"
+        answers = [ask(listen).split()[1] for _ in range(MOST_LISTENERS + 1)]
+        looked = ask(f"GET /users HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n").split()[1]
+
+    assert answers == ["200"] * MOST_LISTENERS + ["503"]
+    assert looked == "200"
+    assert web.stop() == 0
+
+
+def test_what_looks_on_ends_with_its_session(run: Callable[..., Run]) -> None:
+    web = run("web")
+    there = web.address().partition("login#")[0]
+    token = urlencode({"token": (web.home / TOKEN_FILE).read_text()})
+    host, port = urlsplit(there).netloc.split(":")
+
+    with ExitStack() as stack:
+
+        def ask(request: str) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection((host, int(port)), 60))
+            connection.sendall(request.encode())
+            return connection
+
+        entered = (
+            ask(f"POST /login HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(token)}\r\n\r\n{token}")
+            .recv(4096)
+            .decode()
+        )
+        mine = f"host: {host}\r\ncookie: {entered.split('set-cookie: ')[1].split(';')[0]}\r\nconnection: close\r\n"
+        page = b"".join(iter(partial(ask(f"GET /users HTTP/1.1\r\n{mine}\r\n").recv, 4096), b"")).decode()
+        csrf = page.split('data-csrf="')[1].split('"')[0]
+        streams = [ask(f"GET {path} HTTP/1.1\r\n{mine}\r\n") for path in ("/live", f"/chat/stream?page={'0' * 16}")]
+        begun = [stream.recv(4096).split()[1] for stream in streams]
+
+        ask(f"POST /logout HTTP/1.1\r\n{mine}content-length: 0\r\nx-csrf-token: {csrf}\r\n\r\n").recv(4096)
+
+        assert begun == [b"200", b"200"]
+        for stream in streams:  # they are read to their end, which their timeout waits for
+            assert b"".join(iter(partial(stream.recv, 4096), b"")).endswith(b"0\r\n\r\n")
+    assert web.stop() == 0
+
+
+def test_headers_without_end_are_refused(run: Callable[..., Run]) -> None:
+    web = run("web")
+    host, port = urlsplit(web.address()).netloc.split(":")
+
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: okos\r\n")
+        with suppress(ConnectionError):  # it is hung up on, while it still talks
+            for _ in range(200):
+                connection.sendall(b"x: " + b"x" * 1000 + b"\r\n")
+        with suppress(ConnectionError):
+            assert connection.recv(100).startswith(b"HTTP/1.1 400")
+
+    assert status(web.address().partition("login#")[0] + "health") == 200
+    assert web.stop() == 0
 
 
 def test_two_who_make_a_token_agree_on_it(tmp_path: Path) -> None:

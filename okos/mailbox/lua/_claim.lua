@@ -4,6 +4,8 @@
 local FIRST = { [0] = 2, 0, 0, 1, 0, 0, 1, 0 }
 -- What is due within this time is told to somebody idle, for this process may be busy then.
 local TORCH_MS = 2000
+-- A process that met nothing but suspects, and holds one, looks again after this time: it may not take any of them.
+local SUSPECTS_MS = 50
 
 -- Claims as ARGV says from i on (see claim.lua); returns {ms until the next due moment, is work left, items}.
 local function claim(i, limit, now)
@@ -13,8 +15,8 @@ local function claim(i, limit, now)
   local queues = { unpack(ARGV, i + 9, i + 8 + tonumber(ARGV[i + 8])) }
   local lease_end = string.format('%.0f', now + lease)
 
-  local function suspect(stalls)
-    return stalls > 0 and stalls >= max_stalls - 1
+  local function suspect(record)
+    return (record.stalls or 0) >= (record.max_stalls or max_stalls)
   end
 
   -- A started message as its claimer is told of it; its body comes with the others'.
@@ -22,8 +24,8 @@ local function claim(i, limit, now)
     local item = { id, record.token, '', record.box, now - record.at, record.attempts }
     if record.retries or record.stalls or record.epoch or record.merged then
       local stalls = record.stalls or 0
-      item[7], item[8], item[9], item[10] = record.retries or 0, stalls, suspect(stalls) and 1 or 0, record.epoch or 0
-      item[11] = record.merged and cmsgpack.unpack(redis.call('HGET', P .. 'merged', id)) or {}
+      item[7], item[8], item[9], item[10] = record.retries or 0, stalls, suspect(record) and 1 or 0, record.epoch or 0
+      item[11] = record.merged and unpacked(redis.call('HGET', P .. 'merged', id), {}) or {}
     end
     return item
   end
@@ -90,7 +92,8 @@ local function claim(i, limit, now)
     for step = -1, 3 do
       local band = step == -1 and 3 or step == 0 and FIRST[turn % 8] or step - 1
       for offset = 0, #queues - 1 do
-        local q = (turn + offset) % #queues + 1
+        -- counted apart from the band: else some of them would never meet
+        local q = (math.floor(turn / 8) + turn % 8 + offset) % #queues + 1
         if size[q][band] > 0 then
           return q, band
         end
@@ -98,13 +101,7 @@ local function claim(i, limit, now)
     end
   end
 
-  -- {ns}:rate  hash  level, at (ms): the bucket of all mailboxes together
-  local all
-  if limit.all_rate > 0 then
-    local level = redis.call('HMGET', P .. 'rate', 'level', 'at')
-    local leaked = (now - (tonumber(level[2]) or now)) * limit.all_rate / 1000
-    all = { level = math.max(0, (tonumber(level[1]) or 0) - leaked) }
-  end
+  local all = limit.all_rate > 0 and { level = level_of_all(limit, now) }
 
   -- Mailboxes taken from a ring and not looked at yet, with their scores; those that are left go back where they were.
   local taken = {}
@@ -133,61 +130,76 @@ local function claim(i, limit, now)
   end
 
   local items, ids, claimed, passed_over, bytes, looks = {}, {}, {}, {}, 0, 0
-  local most_looks = n * 2 + 64
-  while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
-    looks = looks + 1
-    local q, band = next_ring()
+
+  -- Starts the next message of a mailbox, if it may. Returns 'over' if all together are at their limit.
+  local function serve(box, q, band)
     local queue = queues[q]
-    local box = next_box(q, band)
     local own = limit_of(box, limit)
     local what, id, record = look(box, own, now)
     if what == 'timed' then
       redis.call('ZADD', P .. 'timed', id, box)
-    elseif what == 'ready' then
-      local its_band, cost = record.band or '1', record.cost or 1
-      local is_charged = record.charged or its_band == ASIDE
-      local over = all and not is_charged and all.level + math.min(cost, limit.all_burst) - limit.all_burst or 0
-      if record.queue ~= queue or its_band ~= tostring(band) then
-        enring(box, record.queue, its_band, now)
-        ring_bell(record.queue)
-      elseif suspect(record.stalls or 0) and not may_suspect then
-        -- one suspect a process: if it dies, only the guilty one is buried
-        passed_over[#passed_over + 1] = { box, record.queue, its_band }
-      elseif over > 1e-9 then
-        -- all together are at their limit: this mailbox keeps its turn, and nobody starts before that
-        enring(box, record.queue, its_band, now, true)
-        local wait = math.ceil(over * 1000 / limit.all_rate)
-        due = due >= 0 and math.min(due, wait) or wait
-        total = 0
-        break
-      else
-        if suspect(record.stalls or 0) then
-          may_suspect = false
-        end
-        if (own.rate > 0 or all) and not is_charged then
-          -- once a message, whatever becomes of it
-          if own.rate > 0 then
-            charge(box, cost, own, now)
-          end
-          if all then
-            all.level = all.level + cost
-          end
-          record.charged = cost
-        end
-        turn = turn + 1
-        record.state, record.token, record.proc = 'running', turn .. '-' .. nonce, proc
-        record.attempts = (record.attempts or 0) + 1
-        changed[id] = true
-        lease_until(id, lease_end)
-        ids[#ids + 1] = id
-        items[#ids] = describe(id, record)
-        claimed[#claimed + 1] = id
-        claimed[#claimed + 1] = record.token
-        bytes = bytes + record.bytes
-        if own.jobs > 1 then
-          reposition(box, limit, now)
-        end
+    end
+    if what ~= 'ready' then
+      return
+    end
+    local its_band, cost = record.band or '1', record.cost or 1
+    local is_charged = record.charged or its_band == ASIDE
+    local over = all and not is_charged and all.level + math.min(cost, limit.all_burst) - limit.all_burst or 0
+    if record.queue ~= queue or its_band ~= tostring(band) then
+      enring(box, record.queue, its_band, now)
+      ring_bell(record.queue)
+      return
+    end
+    if suspect(record) and not may_suspect then
+      -- one suspect a process: if it dies, only the guilty one is buried
+      passed_over[#passed_over + 1] = { box, record.queue, its_band }
+      return
+    end
+    if over > 1e-9 then
+      -- this mailbox keeps its turn, and nobody starts before that
+      enring(box, record.queue, its_band, now, true)
+      local wait = math.ceil(over * 1000 / limit.all_rate)
+      due = due >= 0 and math.min(due, wait) or wait
+      return 'over'
+    end
+    if (own.rate > 0 or all) and not is_charged then
+      -- once a message, whatever becomes of it
+      if own.rate > 0 then
+        charge(box, cost, own, now)
       end
+      if all then
+        all.level = all.level + cost
+      end
+      record.charged = cost
+    end
+    if suspect(record) then
+      may_suspect = false
+    end
+    turn = turn + 1
+    record.state, record.token, record.proc, record.claimed = 'running', turn .. '-' .. nonce, proc, now
+    record.attempts = (record.attempts or 0) + 1
+    changed[id] = true
+    lease_until(id, lease_end)
+    ids[#ids + 1] = id
+    items[#ids] = describe(id, record)
+    claimed[#claimed + 1] = id
+    claimed[#claimed + 1] = record.token
+    bytes = bytes + record.bytes
+    if own.jobs > 1 then
+      reposition(box, limit, now)
+    end
+  end
+
+  local most_looks = n * 2 + 64
+  while #ids < n and bytes < most_bytes and total > 0 and looks < most_looks do
+    looks = looks + 1
+    local q, band = next_ring()
+    local box = next_box(q, band)
+    local is_read, error = pcall(serve, box, q, band)
+    if not is_read then
+      leave_out(box, error)
+    elseif error == 'over' then
+      total = 0
     end
   end
 
@@ -196,12 +208,15 @@ local function claim(i, limit, now)
     enring(which[1], which[2], which[3], now)
   end
   if all and #ids > 0 then
-    redis.call('HSET', P .. 'rate', 'level', string.format('%.9g', all.level), 'at', now)
-    redis.call('PEXPIRE', P .. 'rate', math.ceil(all.level * 1000 / limit.all_rate) + 1000)
+    keep_level_of_all(all.level, limit, now)
   end
   if #ids > 0 then
     count('token', #ids)
     keep_reply('claim', seq, claimed)
+    for _, which in ipairs(passed_over) do
+      -- one that holds no suspect may take the next; it rings for the one after that
+      ring_bell(which[2])
+    end
     if total > 0 then
       for q, queue in ipairs(queues) do
         if size[q][0] + size[q][1] + size[q][2] + size[q][3] > 0 then
@@ -212,6 +227,9 @@ local function claim(i, limit, now)
       -- this process may be busy when it comes: let an idle one know
       ring_bell(queues[1])
     end
+  end
+  if #ids == 0 and #passed_over > 0 then
+    return { due >= 0 and math.min(due, SUSPECTS_MS) or SUSPECTS_MS, 0, {} }
   end
   return { due, total > 0 and 1 or 0, with_bodies(items, ids) }
 end

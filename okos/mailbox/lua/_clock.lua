@@ -8,8 +8,11 @@
 --                    mailbox, rate: starts per second and mailbox (0: no limit), burst: cost units; all_rate, all_burst:
 --                    likewise for all mailboxes together; pausing, overriding: some mailbox is paused, has limits of its
 --                    own; paused: all are; most_jobs: the widest window that ever
---                    was in force. Kept for ever.
+--                    was in force; schema: the form of what is stored (`schema.py`). Kept for ever.
 local SIGN_MS = 50
+local SCHEMA = 1
+-- A window is never wider: what looks at one is bounded by it.
+local MOST_JOBS = 10000
 
 -- Returns the instant (ms) and the policy in force.
 local function clock()
@@ -19,7 +22,7 @@ local function clock()
   local last, lease = tonumber(kept[1]), tonumber(kept[3])
   local limit = {
     grace = tonumber(kept[4]) or 0,
-    jobs = tonumber(kept[5]) or 1,
+    jobs = math.min(tonumber(kept[5]) or 1, MOST_JOBS),
     rate = tonumber(kept[6]) or 0,
     burst = tonumber(kept[7]) or 1,
     all_rate = tonumber(kept[8]) or 0,
@@ -27,11 +30,11 @@ local function clock()
     pausing = kept[10],
     overriding = kept[11],
     paused = kept[12],
-    most_jobs = tonumber(kept[13]) or 1,
+    most_jobs = math.min(tonumber(kept[13]) or 1, MOST_JOBS),
   }
   local now = raw + (tonumber(kept[2]) or 0)
   if not last then
-    redis.call('HSET', P .. 'engine', 'last', now)
+    redis.call('HSET', P .. 'engine', 'last', now, 'schema', SCHEMA)
   elseif now < last then
     redis.call('HSET', P .. 'engine', 'offset', last - raw)
     now = last

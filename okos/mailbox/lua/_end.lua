@@ -4,8 +4,11 @@
 -- {ns}:trash:{n}   list    one of them
 -- {ns}:cancels     channel the id of each running message that was flagged to be cancelled
 
-local function leave(id, record)
-  redis.call('LREM', P .. 'box:' .. record.box, 1, id)
+-- `is_out`: it has left its mailbox, or was never in it; looking for it would be to walk through all of it.
+local function leave(id, record, is_out)
+  if not is_out then
+    redis.call('LREM', P .. 'box:' .. record.box, 1, id)
+  end
   unlease(id)
   if record.expires then
     redis.call('ZREM', P .. 'expiry', id)
@@ -13,8 +16,8 @@ local function leave(id, record)
 end
 
 -- Cancels a message that is not running; the caller puts its mailbox where it then belongs.
-local function cancel_waiting(id, record)
-  leave(id, record)
+local function cancel_waiting(id, record, is_out)
+  leave(id, record, is_out)
   count_of(record, 'cancelled')
   forget(id)
 end

@@ -39,6 +39,16 @@ local function keep_error(id, record, error, trace)
   record.error = 1
 end
 
+-- Reads what was prepared at publish, or raises or returns nothing for what is no publication (see read_record).
+local function read_prepared(packed)
+  local p = cmsgpack.unpack(packed)
+  if p.id >= '' and p.box >= '' and p.queue >= '' and p.band >= '' and p.body >= '' and p.dedup >= '' and p.on_full >= ''
+    and p.actor >= '' and p.cost >= 0 and p.cost < 1e10 and p.delay >= 0 and p.hold >= 0 and p.dedup_ttl >= 0
+    and p.expires >= 0 and p.backlog >= 0 and (p.max_stalls or 0) >= 0 and p.delay + p.hold + p.dedup_ttl + p.expires < 1e15 then
+    return p
+  end
+end
+
 -- Gives a message up. `told` says that the worker's own apology goes with it; else the one prepared at publish does.
 local function bury(id, record, error, trace, told, keep, limit, now)
   leave(id, record)
@@ -51,10 +61,12 @@ local function bury(id, record, error, trace, told, keep, limit, now)
   redis.call('ZADD', P .. 'dead', now, id)
   trim('dead', keep)
   if prepared then
-    local apology = cmsgpack.unpack(prepared)
-    if record.epoch then
-      apology.id = apology.id .. '-' .. record.epoch
+    local is_read, apology = pcall(read_prepared, prepared)
+    if is_read and apology then
+      if record.epoch then
+        apology.id = apology.id .. '-' .. record.epoch
+      end
+      publish(apology, limit, now, true)
     end
-    publish(apology, limit, now, true)
   end
 end

@@ -12,9 +12,10 @@ local function watched(asked)
   end
   for _, proc in ipairs(redis.call('ZREVRANGE', P .. 'procs', 0, 63)) do
     local said = redis.call('HGET', P .. 'proc:' .. proc, 'self')
-    if said and said ~= '' then
-      for _, queue in ipairs(cjson.decode(said).queues) do
-        add(queue)
+    local is_read, it = pcall(cjson.decode, said or '')
+    if is_read and type(it) == 'table' and type(it.queues) == 'table' then
+      for _, queue in ipairs(it.queues) do
+        add(tostring(queue))
       end
     end
   end

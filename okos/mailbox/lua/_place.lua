@@ -1,6 +1,7 @@
 -- Where a mailbox belongs, derived from its window alone and never counted:
 --
---   the window is the first `jobs` ids of the mailbox's list; a message keeps its place from its first start to its end
+--   the window is the first `jobs` ids of the mailbox's list; a message keeps its place from its first start to its end;
+--   a strict one is in the window as the first alone, and nothing behind it is
 --   idle    nothing in the list                                       stored nowhere
 --   ready   something in the window may start now                     in a ring
 --   timed   not before a known instant (backoff, hold, rate)          in `timed`, scored by that instant
@@ -16,6 +17,7 @@
 -- {ns}:timed                 zset    mailbox -> instant (ms)
 -- {ns}:bell:{queue}          list    one element when ready work may be unseen; expires, for a lost bell costs seconds only
 -- {ns}:rate:{mailbox}        hash    level, at (ms): a bucket that leaks; expires once it would be empty
+-- {ns}:rate                  hash    likewise, of all mailboxes together
 -- {ns}:paused                set     the mailboxes that an operator has paused
 -- {ns}:override              hash    mailbox -> the limits of its own: jobs, rate, burst (MessagePack); an operator's
 local BELL_MS = 15000
@@ -33,13 +35,23 @@ local function ring_bell(queue)
   end
 end
 
+local function read_own(packed)
+  local own = cmsgpack.unpack(packed)
+  if (own.jobs or 1) >= 1 and (own.jobs or 1) <= MOST_JOBS and (own.rate or 0) >= 0 and (own.burst or 1) >= 1 then
+    return own
+  end
+end
+
 -- The policy for one mailbox: its own limits where it has any.
 local function limit_of(box, limit)
-  local own = limit.overriding and redis.call('HGET', P .. 'override', box)
-  if not own then
+  local packed = limit.overriding and redis.call('HGET', P .. 'override', box)
+  if not packed then
     return limit
   end
-  own = cmsgpack.unpack(own)
+  local is_read, own = pcall(read_own, packed)
+  if not is_read or not own then
+    return limit
+  end
   return {
     jobs = own.jobs or limit.jobs, rate = own.rate or limit.rate, burst = own.burst or limit.burst,
     pausing = limit.pausing, overriding = limit.overriding,
@@ -61,11 +73,49 @@ local function rate_due(box, cost, limit, now)
   return now + math.ceil(over * 1000 / limit.rate), level
 end
 
+-- For how long (ms) a bucket is kept; of one that takes longer than this to leak the rest is forgiven.
+local LONGEST_MS = 400 * 86400000
+
+local function until_empty(level, rate)
+  return math.min(math.ceil(level * 1000 / rate) + 1000, LONGEST_MS)
+end
+
 local function charge(box, cost, limit, now)
   local _, level = rate_due(box, 0, limit, now)
   level = math.max(0, level + cost)
   redis.call('HSET', P .. 'rate:' .. box, 'level', string.format('%.9g', level), 'at', now)
-  redis.call('PEXPIRE', P .. 'rate:' .. box, math.ceil(level * 1000 / limit.rate) + 1000)
+  redis.call('PEXPIRE', P .. 'rate:' .. box, until_empty(level, limit.rate))
+end
+
+-- The bucket of all mailboxes together.
+local function level_of_all(limit, now)
+  local kept = redis.call('HMGET', P .. 'rate', 'level', 'at')
+  local leaked = (now - (tonumber(kept[2]) or now)) * limit.all_rate / 1000
+  return math.max(0, (tonumber(kept[1]) or 0) - leaked)
+end
+
+local function keep_level_of_all(level, limit, now)
+  redis.call('HSET', P .. 'rate', 'level', string.format('%.9g', level), 'at', now)
+  redis.call('PEXPIRE', P .. 'rate', until_empty(level, limit.all_rate))
+end
+
+-- Takes out an id that cannot be run, rather than hold its mailbox for ever. One whose record is there and cannot be read
+-- is a dead letter: somebody wrote to the server by hand, or its memory is damaged, and an operator should know.
+local function drop(id, box, now)
+  redis.call('LREM', P .. 'box:' .. box, 1, id)
+  if not forgotten[id] and redis.call('HEXISTS', P .. 'msg', id) == 1 then
+    local error = 'its record cannot be read; it was in mailbox ' .. box
+    redis.call('HSET', P .. 'error', id, cmsgpack.pack({ error, '' }))
+    redis.call('ZADD', P .. 'dead', now, id)
+    redis.call('HINCRBY', P .. 'counts', 'died', 1)
+    redis.log(redis.LOG_WARNING, 'okos: message ' .. id .. ': ' .. error)
+  end
+end
+
+-- Says that a mailbox cannot be looked at: it is left out, so that it stops no other.
+local function leave_out(box, error)
+  redis.log(redis.LOG_WARNING, 'okos: mailbox ' .. box .. ' is left out, as it cannot be read: '
+    .. tostring(type(error) == 'table' and error.err or error))
 end
 
 -- What the window says: 'ready', id, record, due of what waits before it or nil | 'timed', due | 'full' | 'idle' |
@@ -85,12 +135,14 @@ local function look(box, limit, now)
     return 'idle'
   end
   local soonest, passed_unstarted
-  for _, id in ipairs(ids) do
+  for place, id in ipairs(ids) do
     local record = record_of(id)
     if not record then
-      -- an id without its record cannot be run: drop it rather than hold the mailbox for ever
-      redis.call('LREM', list, 1, id)
+      drop(id, box, now)
       return look(box, limit, now)
+    end
+    if record.strict and place > 1 then
+      break
     end
     local state = record.state
     if state ~= 'running' then
@@ -110,6 +162,9 @@ local function look(box, limit, now)
       if not started then
         passed_unstarted = true
       end
+    end
+    if record.strict then
+      break
     end
   end
   if soonest then

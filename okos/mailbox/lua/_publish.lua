@@ -4,8 +4,9 @@
 -- {ns}:delayed             zset    16 digits of publish sequence .. id -> due (ms): outside its mailbox until then
 -- {ns}:expiry              zset    id -> instant (ms) after which a message that still waits is cancelled
 
--- What a message and all that was merged into it may have together; beyond, a full mailbox refuses.
-local MOST_MERGED = 1048576
+-- What a message and all that was merged into it may have together, and how many those may be; beyond, a full mailbox
+-- refuses.
+local MOST_MERGED, MOST_ALIASES = 1048576, 256
 
 -- A publication in ARGV from i on: its fields in this order, then '1' and the publication for when it is buried, or '0'.
 local function read_publication(i)
@@ -14,12 +15,13 @@ local function read_publication(i)
     cost = tonumber(ARGV[i + 5]), delay = tonumber(ARGV[i + 6]), hold = tonumber(ARGV[i + 7]),
     dedup = ARGV[i + 8], dedup_ttl = tonumber(ARGV[i + 9]), expires = tonumber(ARGV[i + 10]),
     backlog = tonumber(ARGV[i + 11]), on_full = ARGV[i + 12], actor = ARGV[i + 13], latest = ARGV[i + 14] == '1',
+    strict = ARGV[i + 15] == '1', max_stalls = tonumber(ARGV[i + 16]),
   }
-  if ARGV[i + 15] == '1' then
-    p.on_dead, i = read_publication(i + 16)
+  if ARGV[i + 17] == '1' then
+    p.on_dead, i = read_publication(i + 18)
     return p, i
   end
-  return p, i + 16
+  return p, i + 18
 end
 
 local function join_mailbox(id, box, limit, now)
@@ -41,14 +43,19 @@ local function make_room(p, limit, now)
         return true
       end
     end
-  elseif p.on_full == 'coalesce' then
+  elseif p.on_full == 'coalesce' and p.delay == 0 then
     local id = redis.call('LINDEX', list, -1)
     local record = record_of(id)
-    if record and record.state == 'waiting' and record.actor == p.actor and record.bytes + #p.body <= MOST_MERGED then
-      local merged = record.merged and cmsgpack.unpack(redis.call('HGET', P .. 'merged', id)) or {}
+    if record and record.state == 'waiting' and record.actor == p.actor
+      and record.bytes + #p.body <= MOST_MERGED and (tonumber(record.merged) or 0) < MOST_ALIASES then
+      local merged = record.merged and unpacked(redis.call('HGET', P .. 'merged', id), {}) or {}
       merged[#merged + 1] = p.body
       redis.call('HSET', P .. 'merged', id, cmsgpack.pack(merged))
-      record.merged, record.bytes = #merged, record.bytes + #p.body
+      local aliases = record.aliases and aliases_of(id) or {}
+      aliases[#merged] = p.id
+      redis.call('HSET', P .. 'aliases', id, cmsgpack.pack(aliases))
+      redis.call('SET', P .. 'alias:' .. p.id, id)
+      record.merged, record.aliases, record.bytes = #merged, 1, record.bytes + #p.body
       changed[id] = true
       return id
     end
@@ -59,8 +66,12 @@ end
 -- Returns 'new' | 'seen' | 'full' | 'merged', and the id that stands for it. An effect was promised already: no backlog
 -- refuses it.
 local function publish(p, limit, now, is_effect)
-  if was_seen(p.id, now) then
-    return 'seen', p.id
+  local stands_for = was_seen(p.id, now) and p.id
+  if p.on_full == 'coalesce' then
+    stands_for = redis.call('GET', P .. 'alias:' .. p.id) or stands_for
+  end
+  if stands_for then
+    return 'seen', stands_for
   end
   if p.dedup ~= '' then
     local known = redis.call('GET', P .. 'dedup:' .. p.dedup)
@@ -90,6 +101,8 @@ local function publish(p, limit, now, is_effect)
   if p.cost ~= 1 then record.cost = p.cost end
   if p.hold > 0 then record.due = now + p.hold end
   if p.on_full == 'coalesce' then record.actor = p.actor end
+  if p.strict then record.strict = 1 end
+  if (p.max_stalls or 0) > 0 then record.max_stalls = p.max_stalls end
   if p.on_dead then
     record.on_dead = 1
     redis.call('HSET', P .. 'on_dead', p.id, cmsgpack.pack(p.on_dead))
@@ -102,6 +115,10 @@ local function publish(p, limit, now, is_effect)
   redis.call('HSET', P .. 'body', p.id, p.body)
   count_of(record, 'accepted')
   if p.delay > 0 then
+    if dropped then
+      -- the one behind it may be first now, and for another queue: nothing joins that would look
+      reposition(p.box, limit, now)
+    end
     local due = now + p.delay
     record.state = 'delayed'
     if p.latest then record.latest = 1 end

@@ -6,6 +6,8 @@
 -- {ns}:body            hash    id -> what Dramatiq sent, as it encoded it
 -- {ns}:on_dead         hash    id -> the publication for when it is buried (MessagePack)
 -- {ns}:merged          hash    id -> the bodies that a full mailbox merged into it (MessagePack)
+-- {ns}:aliases         hash    id -> the ids of those messages, likewise
+-- {ns}:alias:{id}      string  the id that the id of a merged message stands for; expires two minutes after its end
 -- {ns}:error           hash    id -> error and traceback of its last failed attempt (MessagePack)
 -- {ns}:seen:{minute}   set     the ids of messages that ended in that minute; expires when the next one is over
 -- {ns}:leases          zset    id -> instant (ms) at which the running attempt is taken for dead unless it renews
@@ -19,20 +21,53 @@ local known, changed, forgotten = {}, {}, {}
 local counted, gone, leased, unleased = {}, {}, {}, {}
 local tails, fronts, joined = {}, {}, 0
 -- What few messages have beside their record, in hashes of these names; the record has a field of the name then.
-local BESIDE = { 'on_dead', 'merged', 'error' }
+local BESIDE = { 'on_dead', 'merged', 'aliases', 'error' }
 local beside = {}
 -- Before everybody who joined at the tail, and among each other in order.
 local FRONT = -4e15
 
--- Returns the record of a message, or false if there is none. Who changes it says `changed[id] = true`.
+-- Reads a record, or raises or returns nothing for what is none: whoever reaches the server may have written it, and one
+-- message that cannot be read must not stop the others. Comparing raises for another type, and costs less than to ask for
+-- each.
+local function read_record(packed)
+  local r = cmsgpack.unpack(packed)
+  if r.box >= '' and r.queue >= '' and r.state >= '' and r.at >= 0 and r.bytes >= 0 and (r.cost or 0) >= 0
+    and (r.attempts or 0) >= 0 and (r.retries or 0) >= 0 and (r.stalls or 0) >= 0 and (r.epoch or 0) >= 0
+    and (r.max_stalls or 0) >= 0
+    and (r.due or 0) >= 0 and (r.charged or 0) >= 0 and (r.ended or 0) >= 0 and (r.band or '') >= ''
+    and (r.token or '') >= '' and (r.proc or '') >= '' and (r.seq or '') >= '' and (r.cancel or '') >= ''
+    and r.at + r.bytes + (r.attempts or 0) + (r.retries or 0) + (r.stalls or 0) + (r.due or 0) + (r.ended or 0) < 1e15
+    and (r.cost or 0) + (r.charged or 0) < 1e10 then
+    return r
+  end
+end
+
+-- Returns the record of a message, or false if there is none that can be read. Who changes it says `changed[id] = true`.
 local function record_of(id)
   local record = known[id]
   if record == nil then
     local packed = redis.call('HGET', P .. 'msg', id)
-    record = packed and cmsgpack.unpack(packed)
+    if packed then
+      local is_read, found = pcall(read_record, packed)
+      record = is_read and found or false
+    else
+      record = false
+    end
     known[id] = record
   end
   return record
+end
+
+-- What is kept packed beside a record, or another table for what cannot be read.
+local function unpacked(packed, other)
+  local is_read, found = pcall(cmsgpack.unpack, packed or '')
+  return is_read and type(found) == 'table' and found or other
+end
+
+-- {error, traceback} of a message's last failed attempt.
+local function failure_of(id)
+  local failure = unpacked(redis.call('HGET', P .. 'error', id), {})
+  return { tostring(failure[1] or ''), tostring(failure[2] or '') }
 end
 
 local function new_record(id, record)
@@ -48,16 +83,24 @@ local function count_of(record, field, by)
   count(record.band == ASIDE and 'aside_' .. field or field, by)
 end
 
+-- The ids that stand for a message beside its own, as long as it is remembered.
+local function aliases_of(id)
+  return unpacked(redis.call('HGET', P .. 'aliases', id), {})
+end
+
 -- Forgets a message that has ended. Its id is remembered for a minute, so that a late repeat is not a second message.
 local function forget(id)
   local record = record_of(id)
-  if record then
-    for _, of in ipairs(BESIDE) do
-      if record[of] then
-        local list = beside[of] or {}
-        beside[of] = list
-        list[#list + 1] = id
-      end
+  if record and record.aliases then
+    for _, alias in pairs(aliases_of(id)) do
+      redis.call('PEXPIRE', P .. 'alias:' .. tostring(alias), 2 * SEEN_MS)
+    end
+  end
+  for _, of in ipairs(BESIDE) do
+    if not record or record[of] then
+      local list = beside[of] or {}
+      beside[of] = list
+      list[#list + 1] = id
     end
   end
   known[id] = false

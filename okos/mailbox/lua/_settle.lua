@@ -85,11 +85,14 @@ local function settle(i, limit, now)
     else
       local box = record.box
       if op ~= 'done' and real_cost and record.charged then
-        local own = limit_of(box, limit)
+        local own, more = limit_of(box, limit), real_cost - record.charged
         if own.rate > 0 then
-          charge(box, real_cost - record.charged, own, now)
-          record.charged = real_cost
+          charge(box, more, own, now)
         end
+        if limit.all_rate > 0 then
+          keep_level_of_all(math.max(0, level_of_all(limit, now) + more), limit, now)
+        end
+        record.charged = real_cost
       end
       if record.cancel then
         -- flagged: however the attempt ended, nothing of it is written

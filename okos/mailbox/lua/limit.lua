@@ -11,7 +11,11 @@ if ARGV[2] ~= '' and tonumber(ARGV[2]) > limit.most_jobs then
   redis.call('HSET', P .. 'engine', 'most_jobs', ARGV[2])
 end
 if box == '' then
-  local changed = false
+  if not redis.call('HGET', P .. 'engine', 'schema') then
+    -- stored before there was a number
+    redis.call('HSET', P .. 'engine', 'schema', SCHEMA)
+  end
+  local changed, wider = false, tonumber(ARGV[2]) and tonumber(ARGV[2]) > limit.jobs
   for i, field in ipairs({ 'jobs', 'rate', 'burst', 'all_rate', 'all_burst' }) do
     if ARGV[i + 1] ~= '' and redis.call('HGET', P .. 'engine', field) ~= ARGV[i + 1] then
       redis.call('HSET', P .. 'engine', field, ARGV[i + 1])
@@ -21,6 +25,17 @@ if box == '' then
   if changed and redis.call('EXISTS', P .. 'timed') == 1 then
     -- they may be due earlier now: promote looks at each again
     redis.call('ZUNIONSTORE', P .. 'timed', 1, P .. 'timed', 'WEIGHTS', 0)
+  end
+  if wider then
+    -- where all of the window ran there may be room now; promote looks at each
+    local boxes = {}
+    for _, id in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
+      local record = record_of(id)
+      if record then
+        boxes[#boxes + 1], boxes[#boxes + 2] = now, record.box
+      end
+    end
+    in_chunks(boxes, function(...) redis.call('ZADD', P .. 'timed', 'NX', ...) end)
   end
   return 1
 end

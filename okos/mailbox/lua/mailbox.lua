@@ -12,11 +12,10 @@ local place, which = look(box, own, now)
 local items = {}
 for i, id in ipairs(redis.call('LRANGE', P .. 'box:' .. box, ARGV[2], ARGV[3])) do
   local record = record_of(id) or {}
-  local failure = redis.call('HGET', P .. 'error', id)
   items[i] = {
     id, record.state or '', redis.call('HGET', P .. 'body', id) or '', record.attempts or 0, record.retries or 0,
     record.stalls or 0, now - (record.at or now), math.max(0, (record.due or 0) - now),
-    failure and cmsgpack.unpack(failure)[1] or '',
+    failure_of(id)[1],
   }
 end
 return {

@@ -1,4 +1,4 @@
--- uses: time clock record place end publish
+-- uses: time clock record alias place end publish
 -- Gives dead letters another life: to the tail of their mailboxes, counted and charged anew. Asked twice, done once.
 --
 -- KEYS[1]  namespace prefix
@@ -7,8 +7,10 @@
 local now, limit = clock()
 local AGAIN = { 'ended', 'retries', 'stalls', 'attempts', 'charged', 'started', 'due', 'proc', 'error' }
 local requeued = 0
-for _, id in ipairs(ARGV) do
-  local record = redis.call('ZREM', P .. 'dead', id) == 1 and record_of(id)
+for _, asked in ipairs(ARGV) do
+  local id = accepted(asked)
+  -- one whose record cannot be read stays where it is: there is no mailbox to go back to
+  local record = record_of(id) and redis.call('ZREM', P .. 'dead', id) == 1 and record_of(id)
   if record then
     for _, field in ipairs(AGAIN) do
       record[field] = nil

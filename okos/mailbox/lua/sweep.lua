@@ -1,11 +1,12 @@
--- uses: time clock record place end publish finish promote prune
+-- uses: time clock record place end publish finish stall promote prune
 -- Finds what nobody looks after any more: attempts whose lease ran out, messages past their expiry, processes that are
 -- gone, history past its age; and brings back what is due. Bounded: what is left is for the next sweep.
 --
 -- KEYS[1]  namespace prefix
 -- ARGV     process id, ms for which this process is the only one to sweep, or 0 to sweep whoever else does,
 --          max_stalls, keep of dead, age of done (ms), age of dead (ms), lease (ms)
--- Returns  {swept (0|1), {id, mailbox, process, 'stalled' | 'dead' …}, {id, mailbox of each expired message …}}
+-- Returns  {swept (0|1), {id, mailbox, process, 'stalled' | 'dead' | 'cancelled' …}, {id, mailbox of each expired message …},
+--           is there more to find at once (0|1)}
 local proc, turn_ms, max_stalls, keep_dead = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local done_age, dead_age, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local MOST = 64
@@ -13,7 +14,7 @@ local MOST = 64
 if turn_ms > 0 then
   if not redis.call('SET', P .. 'sweeper', proc, 'NX', 'PX', turn_ms) then
     if redis.call('GET', P .. 'sweeper') ~= proc then
-      return { 0, {}, {} }
+      return { 0, {}, {}, 0 }
     end
     redis.call('PEXPIRE', P .. 'sweeper', turn_ms)
   end
@@ -30,25 +31,9 @@ end
 
 if now >= limit.grace then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, MOST)) do
-    local record = record_of(id)
-    unlease(id)
-    if record and record.cancel then
-      cancel_waiting(id, record)
-      reposition(record.box, limit, now)
-    elseif record and record.state == 'running' then
-      count('stalled')
-      local stalls = (record.stalls or 0) + 1
-      local verdict = 'stalled'
-      record.stalls = stalls
-      if stalls >= max_stalls then
-        verdict = 'dead'
-        bury(id, record, 'stalled: the worker process ended ' .. stalls .. ' times while running it', '', false, keep_dead, limit, now)
-      else
-        record.state, record.due, record.started, record.token = 'backoff', 0, 1, nil
-        changed[id] = true
-      end
+    local record, verdict = stall(id, max_stalls, keep_dead, limit, now)
+    if verdict then
       note(stalled, id, record.box, record.proc, verdict)
-      reposition(record.box, limit, now, true)
     end
   end
 end
@@ -72,7 +57,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIM
       here = redis.call('LREM', P .. 'box:' .. box, 1, id) > 0
     end
     if here then
-      cancel_waiting(id, record)
+      cancel_waiting(id, record, true)
       left[box] = record
       note(expired, id, box)
     else
@@ -91,18 +76,21 @@ for box, record in pairs(left) do
 end
 
 -- what was cancelled whole: its records go a few at a time, from the oldest list on
-local trash = redis.call('LINDEX', P .. 'trash', 0)
-if trash then
-  for _, id in ipairs(redis.call('LPOP', trash, MOST * 4) or {}) do
+local room, trash = MOST * 4, redis.call('LINDEX', P .. 'trash', 0)
+while trash and room > 0 do
+  local ids = redis.call('LPOP', trash, room) or {}
+  for _, id in ipairs(ids) do
     local record = record_of(id)
     if record and record.expires then
       redis.call('ZREM', P .. 'expiry', id)
     end
     forget(id)
   end
-  if redis.call('EXISTS', trash) == 0 then
+  if #ids < room or redis.call('EXISTS', trash) == 0 then
     redis.call('LPOP', P .. 'trash')
+    trash = redis.call('LINDEX', P .. 'trash', 0)
   end
+  room = room - math.max(1, #ids)
 end
 
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', P .. 'procs', '-inf', now - lease * 4 - 60000, 'LIMIT', 0, MOST)) do
@@ -114,4 +102,5 @@ age_out('dead', dead_age, MOST, now)
 
 redis.call('UNLINK', seen_bucket(now, 2), seen_bucket(now, 3))
 flush(now)
-return { 1, stalled, expired }
+local is_more = trash or #stalled >= 4 * MOST or #expired >= 2 * MOST
+return { 1, stalled, expired, is_more and 1 or 0 }

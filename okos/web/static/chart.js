@@ -19,34 +19,49 @@
     if (value >= 1e4) return `${(value / 1e3).toFixed(1)} k`;
     return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
   };
+  const size = (bytes) => {
+    if (!bytes) return bytes === 0 ? "0" : "–";
+    if (bytes < 1024 ** 2) return `${trimmed(bytes / 1024)} kB`;
+    return bytes < 1024 ** 3 ? `${trimmed(bytes / 1024 ** 2)} MB` : `${trimmed(bytes / 1024 ** 3)} GB`;
+  };
+  // Round numbers of bytes are powers of two.
+  const binary = (plot) => {
+    const { max } = plot.scales.y;
+    const step = 2 ** Math.ceil(Math.log2(Math.max(max / 4, 1024)));
+    return Array.from({ length: Math.floor(max / step) + 1 }, (_, at) => at * step);
+  };
+  const percent = (value) => (value == null ? "–" : `${trimmed(value)} %`);
   const CHARTS = {
     "chart-throughput": { series: ["turns", "failed"], colours: ["c1", "c4"], say: count, fill: true },
     "chart-backlog": { series: ["waiting", "running", "limited"], colours: ["c1", "c2", "c3"], say: count, fill: true },
     "chart-wait": { series: ["wait_p50", "wait_p95", "wait_p99"], colours: ["c2", "c1", "c3"], say: duration, log: true },
     "chart-run": { series: ["run_p50", "run_p95", "run_p99"], colours: ["c2", "c1", "c3"], say: duration, log: true },
+    "chart-tokens": { series: ["read", "written"], colours: ["c1", "c2"], say: count, fill: true },
+    "chart-memory": { series: ["memory"], colours: ["c1"], say: size, fill: true, splits: binary },
+    "chart-cpu": { series: ["cpu"], colours: ["c1"], say: percent, fill: true },
   };
   // Durations are told apart by their magnitude: a second among minutes, a millisecond among seconds.
   const DECADES = [1, 10, 100, 1000, 10000, 60000, 600000, 3600000];
-  const HEIGHT = 168;
   const drawn = new Map();
   let span = "hour";
   let figures = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-  const options = (id, width) => {
+  const options = (id, width, height) => {
     const chart = CHARTS[id];
+    const splits = chart.log ? (plot) => DECADES.filter((tick) => tick <= plot.scales.y.max) : chart.splits;
     const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     return {
       width,
-      height: HEIGHT,
-      padding: [10, 6, 0, 0],
+      height,
+      padding: [10, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       scales: { y: chart.log ? { distr: 3, range: (_plot, _low, high) => [1, Math.max(high * 1.5, 1000)] } : { range: (_plot, _low, high) => [0, Math.max(high * 1.12, 1)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 28, space: 64, values: [[86400, "{D}.{M}.", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1]] },
-        { ...axis, size: 54, space: 32, values: (_plot, ticks) => ticks.map(chart.say), ...(chart.log ? { splits: (plot) => DECADES.filter((tick) => tick <= plot.scales.y.max), filter: (_plot, ticks) => ticks } : {}) },
+        { ...axis, size: 54, space: 32, values: (_plot, ticks) => ticks.map(chart.say), ...(splits ? { splits, filter: (_plot, ticks) => ticks } : {}) },
       ],
       series: [
         {},
@@ -83,7 +98,7 @@
       const place = document.getElementById(id);
       const columns = [figures.at, ...chart.series.map((name) => figures[name].map((value) => (chart.log && value != null ? Math.max(value, 1) : value)))];
       drawn.get(id)?.destroy();
-      drawn.set(id, new uPlot(options(id, place.clientWidth), columns, place));
+      drawn.set(id, new uPlot(options(id, place.clientWidth, place.clientHeight), columns, place));
       say(id, null);
       const last = chart.series.map((name) => `${name.replace("_", " ")} ${chart.say(figures[name].findLast((value) => value != null))}`);
       place.setAttribute("aria-label", `Now: ${last.join(", ")}`);
@@ -119,5 +134,5 @@
     resized = requestAnimationFrame(() => figures && draw());
   });
   load();
-  setInterval(() => document.visibilityState === "visible" && load(), EVERY_MS);
+  setInterval(() => document.visibilityState === "visible" && !document.body.hasAttribute("data-still") && load(), EVERY_MS);
 })();

@@ -4,6 +4,7 @@
   const dialog = document.getElementById("ask");
   const yes = document.getElementById("ask-yes");
   let pending = null;
+  let isStill = false;
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -39,10 +40,53 @@
     const { target } = event.detail;
     const active = document.activeElement;
     const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(active?.tagName) && target.contains(active);
-    if (dialog?.open || isTyping || target.querySelector("details[open]")) {
+    if (isStill || dialog?.open || isTyping || target.querySelector("details[open]")) {
       event.detail.shouldSwap = false;
     }
   });
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    if (isStill) {
+      event.preventDefault();
+    }
+  });
+
+  // A link keeps the focus while what it stands in is shown anew (htmx looks after what has an id).
+  let focused = null;
+  const remember = (event) => {
+    const active = document.activeElement;
+    focused = active?.matches("a[href]:not([id])") && event.target.contains(active) ? active.getAttribute("href") : null;
+  };
+  const restore = () => {
+    if (focused !== null && document.activeElement === document.body) {
+      document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    }
+    focused = null;
+  };
+  document.addEventListener("htmx:sseBeforeMessage", remember);
+  document.addEventListener("htmx:beforeSwap", remember);
+  document.addEventListener("htmx:sseMessage", restore);
+  document.addEventListener("htmx:afterSwap", restore);
+
+  // Who reads slowly, or is read to, can have what changes by itself wait.
+  const hold = document.getElementById("still");
+  hold?.addEventListener("click", () => {
+    isStill = !isStill;
+    hold.setAttribute("aria-pressed", String(isStill));
+    document.body.toggleAttribute("data-still", isStill);
+  });
+
+  // On a phone the menu is wider than the screen.
+  document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+  // A live region is read out when it changes, and not as part of a page that has just been loaded.
+  const flash = document.getElementById("flash");
+  if (flash) {
+    const said = flash.textContent;
+    flash.textContent = "";
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      flash.textContent = said;
+    }));
+  }
 
   const boxes = () => [...document.querySelectorAll('#letters input[name="id"]')];
   const count = () => {

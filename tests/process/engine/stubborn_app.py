@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -88,4 +89,34 @@ async def postpone_async(user: str, number: int, until: str, ms: int) -> None:
     note("start", user, number)
     if not Path(until).exists():  # noqa: ASYNC240  # a test's gate is a file
         raise Postpone(ms)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="text")
+def leave(user: str, number: int, fails: int) -> None:
+    """Ask for the end of the whole OS process, in the first `fails` attempts."""
+    run = current_run()
+    assert run is not None
+    note("start", user, number)
+    reply(user, number)
+    if run.attempt <= fails:
+        sys.exit(1)
+    note("end", user, number)
+
+
+@dramatiq.actor(queue_name="photo")
+async def leave_async(user: str, number: int, fails: int) -> None:
+    """Likewise, as a coroutine."""
+    leave.fn(user, number, fails)
+
+
+@dramatiq.actor(queue_name="photo")
+async def cut(user: str, number: int) -> None:
+    """Close the descriptor that the event loop waits on, as somebody does who closes a number twice; the first time."""
+    run = current_run()
+    assert run is not None
+    note("start", user, number)
+    if run.attempt == 1:
+        os.close(asyncio.get_running_loop()._selector.fileno())  # type: ignore[attr-defined]  # asyncio's own
+        await asyncio.sleep(3600)
     note("end", user, number)

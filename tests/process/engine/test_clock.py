@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,13 +26,6 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = Path(__file__).with_name("shift.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
     return library
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 def test_workers_whose_clocks_are_an_hour_apart_and_jump_do_all_in_time_and_order(fleet: Fleet, shim: Path) -> None:

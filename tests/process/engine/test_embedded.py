@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
+from hooks import AT_MOST_S, HoldsUp
 from real_server import eventually
 
-from okos.mailbox import MailboxBroker
+from okos.mailbox import MailboxBroker, current_run
+from okos.middleware import Retry, TimeLimit, UserMutex
+
+LEASE_MS = 1500
 
 
 @pytest.fixture
@@ -59,3 +63,107 @@ def test_a_handler_that_hangs_costs_neither_the_process_nor_the_thread_and_fails
         worker.stop()
         os.close(reading)
         os.close(writing)
+
+
+@pytest.mark.parametrize("hook", ["before", "after"])
+def test_a_hook_that_hangs_keeps_neither_the_mailbox_nor_the_thread(broker: MailboxBroker, hook: str) -> None:
+    hangs = HoldsUp(hook, whom="a")
+    broker.add_middleware(hangs)
+    ran: list[str] = []
+
+    @dramatiq.actor(broker=broker, max_retries=0, time_limit=100)
+    def work(name: str) -> None:
+        ran.append(name)
+
+    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=1)
+    worker.start()
+    try:
+        hung_thread = worker.workers[0]
+        for name in "ab":
+            work.send_with_options(args=(name,), mailbox="user:7")
+
+        eventually(lambda: "b" in ran)
+
+        assert [letter.error.split(":")[0] for letter in broker.failed()] == ["TimeLimitExceeded"]
+        hangs.gate.set()
+        eventually(lambda: not hung_thread.is_alive())
+        broker.join("default", timeout=60_000)
+        assert ran == {"before": ["b"], "after": ["a", "b"]}[hook]
+        assert (broker.stats().dead, broker.stats().done) == (1, 1)
+    finally:
+        hangs.gate.set()
+        worker.stop()
+
+
+def test_many_that_hang_at_once_keep_no_lease_from_being_renewed(url: str, namespace: str) -> None:
+    judging, gate = HoldsUp("judging"), threading.Event()
+    broker = MailboxBroker(
+        url,
+        namespace=namespace,
+        lease_ms=LEASE_MS,
+        middleware=[UserMutex(), TimeLimit(), Retry(max_retries=0), judging],
+    )
+    other = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, client=True, middleware=[])
+    reading, writing = os.pipe()
+
+    @dramatiq.actor(broker=broker, time_limit=100)
+    def hang() -> None:
+        os.read(reading, 1)
+
+    @dramatiq.actor(broker=broker)
+    def work() -> None:
+        gate.wait(AT_MOST_S)
+
+    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=11)
+    worker.start()
+    try:
+        work.send()
+        for _ in range(10):
+            hang.send()
+
+        def are_given_up() -> bool:
+            other.sweep()  # another process looks for those whose lease ran out
+            return other.stats().dead == 10
+
+        eventually(are_given_up)
+
+        assert len(judging.held) == 10
+        assert other.stats().stalled == 0
+        gate.set()
+        eventually(lambda: other.stats().done == 1)
+    finally:
+        gate.set()
+        judging.gate.set()
+        os.write(writing, b"x" * 10)
+        worker.stop()
+        broker.flush_all()
+        broker.close()
+        other.close()
+        os.close(reading)
+        os.close(writing)
+
+
+def test_what_a_stopping_worker_has_claimed_and_not_started_goes_back_uncounted(broker: MailboxBroker) -> None:
+    attempts: list[int] = []
+
+    @dramatiq.actor(broker=broker)
+    def work() -> None:
+        run = current_run()
+        assert run is not None
+        attempts.append(run.attempt)
+
+    stopped = dramatiq.Worker(broker, worker_timeout=20, worker_threads=2)
+    stopped.start()
+    stopped.pause()  # it goes on claiming, and starts nothing
+    for _ in range(3):
+        work.send()
+    eventually(lambda: broker.stats().running == 2)
+
+    stopped.stop()
+
+    assert (broker.stats().running, broker.stats().waiting) == (0, 3)
+    worker = dramatiq.Worker(broker, worker_timeout=20, worker_threads=2)
+    worker.start()
+    broker.join("default", timeout=60_000)
+    worker.stop()
+    assert attempts == [1, 1, 1]

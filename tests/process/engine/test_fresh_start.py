@@ -2,21 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from fleet import Fleet, Worker
 from real_server import eventually
 
 AT_ONCE: dict[str, object] = {"time_limit": 100, "max_retries": 0}
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 def start(fleet: Fleet, *, threads: int, processes: int = 1, grace_ms: int = 20_000, closes: str = "") -> Worker:

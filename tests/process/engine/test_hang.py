@@ -1,18 +1,7 @@
 """Handlers that no interrupt reaches: C code that holds the interpreter, or that does not come back."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from fleet import LEASE_MS, Fleet
 from real_server import eventually
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 def test_a_call_that_holds_the_interpreter_past_the_lease_is_fenced_and_commits_nothing(fleet: Fleet) -> None:

@@ -1,21 +1,10 @@
 """Rates: of a mailbox and of all together, with workers that have threads to spare."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from fleet import Fleet
 from real_server import eventually
 
 #: So slow that within a test nothing more starts than the burst.
 NEVER = 0.000_001
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 def test_a_burst_starts_at_once_and_what_must_wait_holds_no_thread(fleet: Fleet) -> None:

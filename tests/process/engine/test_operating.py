@@ -2,34 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fleet import Fleet
-from real_server import RealServer, a_server, eventually
+from real_server import RealServer, eventually
 
 from okos.mailbox import MailboxFull
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
-
-
-@pytest.fixture
-def server() -> Iterator[RealServer]:
-    with a_server(aof=True) as server:
-        yield server
-
-
-@pytest.fixture
-def durable(server: RealServer, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(server.url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 def test_what_is_cancelled_while_it_waits_never_starts_and_the_next_does(fleet: Fleet) -> None:
@@ -58,7 +36,7 @@ def test_a_head_that_is_cancelled_in_its_backoff_releases_the_next_at_once(fleet
 
     assert fleet.broker.cancel(head) == "cancelled"
 
-    fleet.await_lines(1, what="end")
+    fleet.await_drained()
     assert fleet.replies() == [("a", 1)]
 
 

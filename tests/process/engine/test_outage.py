@@ -3,7 +3,6 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from okos.mailbox import StoreUnavailable
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
-
-
-@pytest.fixture
-def server() -> Iterator[RealServer]:
-    with a_server(aof=True) as server:
-        yield server
-
-
-@pytest.fixture
-def durable(server: RealServer, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(server.url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -70,26 +49,26 @@ def test_an_outage_longer_than_the_lease_runs_nothing_twice_and_needs_no_restart
     assert worker.child.poll() is None
 
 
-def test_a_server_that_forgets_its_scripts_under_load_loses_nothing(fleet: Fleet) -> None:
+def test_a_server_that_forgets_its_scripts_under_load_loses_nothing(fleet: Fleet, admin: Redis) -> None:
     users = [f"user {number}" for number in range(10)]
     fleet.start(threads=8)
     for number in range(20):
         for user in users:
             fleet.send("work", user, number, ms=2)
-        fleet.broker.store.client.script_flush()
+        admin.script_flush()
 
     fleet.await_drained()
 
     fleet.assert_each_ended_once_in_order(users, 20)
 
 
-def test_connections_that_are_cut_again_and_again_lose_and_stick_nothing(fleet: Fleet) -> None:
+def test_connections_that_are_cut_again_and_again_lose_and_stick_nothing(fleet: Fleet, admin: Redis) -> None:
     users = [f"user {number}" for number in range(10)]
     fleet.start(threads=8)
     for number in range(20):
         for user in users:
             fleet.send("work", user, number, ms=2)
-        fleet.broker.store.client.client_kill_filter(_type="normal", skipme=True)
+        admin.client_kill_filter(_type="normal", skipme=True)
 
     fleet.await_drained()
 
@@ -108,7 +87,7 @@ def test_a_server_whose_memory_is_full_refuses_what_is_new_and_lets_all_else_end
         durable.send("work", user, 1)
     durable.await_lines(2)
 
-    with Redis.from_url(server.url) as operator:
+    with Redis.from_url(server.admin_url) as operator:
         operator.config_set("maxmemory", 1)
         with pytest.raises(StoreUnavailable, match="maxmemory"):
             durable.send("work", "c", 0)
@@ -167,7 +146,7 @@ def test_a_server_that_is_still_loading_is_waited_for(namespace: str, tmp_path: 
         for number in range(4):
             for user in users:
                 fleet.send("work", user, number)
-        with Redis.from_url(server.url) as operator:
+        with Redis.from_url(server.admin_url) as operator:
             operator.bgrewriteaof()
             eventually(lambda: not operator.info("persistence")["aof_rewrite_in_progress"])
         server.kill()
@@ -189,7 +168,7 @@ def test_a_server_that_is_still_loading_is_waited_for(namespace: str, tmp_path: 
 def _watch_loading(server: RealServer, was_loading: threading.Event) -> None:
     def is_loading() -> bool:
         try:
-            with Redis.from_url(server.url) as client:
+            with Redis.from_url(server.admin_url) as client:
                 return bool(client.info("persistence")["loading"])
         except (RedisError, OSError):
             return False

@@ -1,18 +1,8 @@
 """Handlers that ask for later."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fleet import Fleet
 from real_server import eventually
-
-
-@pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
 
 
 @pytest.mark.parametrize(("actor", "queue"), [("postpone", "text"), ("postpone_async", "photo")])

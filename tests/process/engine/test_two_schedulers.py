@@ -15,13 +15,6 @@ pytestmark = pytest.mark.usefixtures("two_schedulers")
 
 
 @pytest.fixture
-def fleet(url: str, namespace: str, tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet(url, namespace, tmp_path)
-    yield fleet
-    fleet.stop()
-
-
-@pytest.fixture
 def two_schedulers(url: str, namespace: str, tmp_path: Path) -> Iterator[None]:
     environment = os.environ | {
         "OKOS_HOME": str(tmp_path),

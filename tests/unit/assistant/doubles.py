@@ -85,6 +85,7 @@ class FakeStore:
     """A store of stored values, and of what was published."""
 
     values: dict[str, bytes] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
     lists: dict[str, list[bytes]] = field(default_factory=dict)
     previews: list[tuple[str, bytes]] = field(default_factory=list)
     published: list[dramatiq.Message[Any]] = field(default_factory=list)
@@ -94,6 +95,9 @@ class FakeStore:
 
     def read_list(self, name: str) -> list[bytes]:
         return self.lists.get(name, [])
+
+    def write(self, name: str, value: bytes, *, ttl_ms: int) -> None:
+        self.values[name], self.written[name] = value, ttl_ms
 
     def preview(self, channel: str, payload: bytes) -> None:
         self.previews.append((channel, payload))

@@ -108,7 +108,7 @@ def test_each_pace_has_its_own_aims() -> None:
     assert verdicts["publish to start at 50 messages/s, p99"] == "met"
     assert verdicts["publish to start at 1 messages/s, p99"] == "met"
     assert "publish to start at 1 messages/s, p50" not in verdicts
-    assert verdicts["commands that an idle worker process sends"] == "missed"
+    assert verdicts["round trips of an idle worker process"] == "missed"
 
 
 @pytest.mark.parametrize(("first_s", "verdict"), [(17.0, "met"), (17.1, "missed"), (math.nan, "not measured")], ids=str)

@@ -1,68 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
+from made_up import S, Story, kinds
 
 from chaos.crew import Span
-from chaos.evidence import Cancel, Clear, Commit, Evidence, Pause, Totals
-from chaos.judge import judge
-from chaos.letter import DEADLY, DOOMED, HUNG, WELL, Letter
-from chaos.note import DONE, START, STOPPED, Note
-from chaos.outbox import Reply
+from chaos.evidence import Cancel, Clear, Pause, Totals
+from chaos.letter import DEADLY, DOOMED, HUNG
+from chaos.note import FAILED, STOPPED
 from chaos.server import Outage
-
-if TYPE_CHECKING:
-    from chaos.verdict import Verdict
-
-S = 1_000_000_000
-LEASE_MS = 3_000
-
-
-class Story:
-    """Evidence that a test makes up. Times are seconds."""
-
-    def __init__(self) -> None:
-        self.evidence = Evidence(seed=1, lease_ms=LEASE_MS, sweep_ms=400, grace_ms=2_000)
-
-    def accept(self, user: str, seq: int, *, how: str = WELL, delay_ms: int = 0) -> None:
-        letter = Letter(user=user, seq=seq, actor="work", how=how, ms=0, delay_ms=delay_ms)
-        self.evidence.accepted[letter.id] = letter
-        self.evidence.sent_at_ns[letter.id] = self.evidence.accepted_at_ns[letter.id] = 0
-
-    def start(self, user: str, seq: int, token: str, at: float, *, pid: int = 1, attempt: int = 1) -> None:
-        self.evidence.notes.append(Note(int(at * S), pid, user, seq, attempt, token, START))
-
-    def end(self, user: str, seq: int, token: str, at: float, *, pid: int = 1, what: str = DONE) -> None:
-        self.evidence.notes.append(Note(int(at * S), pid, user, seq, 1, token, what))
-
-    def commit(self, user: str, seq: int, token: str) -> None:
-        self.evidence.commits.append(Commit(user, seq, token))
-        self.evidence.replies.append(Reply(0, user, seq, token))
-
-    def run(self, user: str, seq: int, at: float, *, until: float | None = None, pid: int = 1) -> None:
-        """Accept a message, run it once and commit it."""
-        token = f"{user}-{seq}-token"
-        self.accept(user, seq)
-        self.start(user, seq, token, at, pid=pid)
-        self.end(user, seq, token, at + 0.1 if until is None else until, pid=pid)
-        self.commit(user, seq, token)
-
-    def verdict(self, *, counted: Totals | None = None) -> Verdict:
-        self.evidence.notes.sort(key=lambda note: note.at_ns)
-        tokens = {commit.token for commit in self.evidence.commits}
-        self.evidence.totals = counted or Totals(
-            accepted=len(self.evidence.accepted) + len(tokens),
-            done=len(self.evidence.commits) + len(self.evidence.replies),
-            died=len(self.evidence.dead),
-            cancelled=len({cancel.id for cancel in self.evidence.cancels}),
-        )
-        return judge(self.evidence)
-
-
-def kinds(verdict: Verdict) -> list[str]:
-    return [fault.kind for fault in verdict.faults]
 
 
 @pytest.fixture
@@ -148,15 +95,16 @@ def test_a_message_that_starts_after_a_later_one_is_reordered(story: Story) -> N
 
 
 def test_a_requeued_message_has_another_place(story: Story) -> None:
-    story.run("a", 3, at=3)
-    story.start("a", 0, "again", 5)
-    story.end("a", 0, "again", 5.1)
-    story.evidence.commits[0] = Commit("a", 0, "again")
-    story.evidence.replies[0] = Reply(0, "a", 0, "again")
-    story.evidence.killed[1] = 9 * S  # so that the first run of it is not a waste
+    story.accept("b", 0, how=DOOMED)
+    story.start("b", 0, "dies", 0)
+    story.end("b", 0, "dies", 0.1, what=FAILED)
+    story.run("b", 1, at=1)
+    story.start("b", 0, "again", 5)
+    story.end("b", 0, "again", 5.1)
+    story.commit("b", 0, "again")
 
-    assert kinds(story.verdict()) == ["reordered"]
-    story.evidence.requeued_at_ns["a-0"] = 4 * S
+    assert "reordered" in kinds(story.verdict())
+    story.evidence.requeued_at_ns["b-0"] = 4 * S
     assert story.verdict().is_good
 
 
@@ -259,7 +207,9 @@ def test_a_run_that_ended_well_in_a_healthy_worker_counts(story: Story) -> None:
     assert kinds(story.verdict()) == ["wasted"]
 
 
-@pytest.mark.parametrize("why", ["killed", "orphaned", "frozen", "its neighbour ended the process"])
+@pytest.mark.parametrize(
+    "why", ["killed", "orphaned", "orphaned without a server", "frozen", "its neighbour ended the process"]
+)
 def test_a_run_whose_worker_ended_before_its_ack_is_no_waste(story: Story, why: str) -> None:
     story.start("a", 2, "refused", 1.5, pid=7)
     story.end("a", 2, "refused", 1.6, pid=7)
@@ -268,14 +218,28 @@ def test_a_run_whose_worker_ended_before_its_ack_is_no_waste(story: Story, why: 
             story.evidence.killed[7] = int(1.65 * S)
         case "orphaned":
             story.evidence.orphans[7] = int(1.55 * S)
+        case "orphaned without a server":
+            story.evidence.outages.append(Outage("frozen", int(1.55 * S), 6 * S))
+            story.evidence.orphans[7] = int(1.7 * S)
         case "frozen":
             story.evidence.frozen.append(Span(7, int(1.65 * S), 9 * S))
         case _:
             story.accept("b", 0, how=DEADLY)
             story.start("b", 0, "deadly", 1.61, pid=7)
-            story.evidence.dead["b-0"] = "stalled: twice"
+            story.start("b", 0, "harmless", 6, attempt=2)
+            story.end("b", 0, "harmless", 6.1)
+            story.commit("b", 0, "harmless")
 
     assert story.verdict().is_good
+
+
+def test_what_ended_while_the_server_was_away_may_be_cleared_before_its_ack(story: Story) -> None:
+    story.start("a", 2, "cleared", 1.5)
+    story.end("a", 2, "cleared", 1.6)
+    story.evidence.outages.append(Outage("killed", int(1.55 * S), 5 * S))
+    story.evidence.clears.append(Clear("a", 4 * S, int(5.1 * S)))
+
+    assert "wasted" not in kinds(story.verdict())
 
 
 def test_what_was_cancelled_while_it_waited_never_starts(story: Story) -> None:

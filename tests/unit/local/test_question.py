@@ -9,6 +9,7 @@ from okos.local.question import (
     MOST_PHOTO_BYTES,
     MOST_TEXT_BYTES,
     Unusable,
+    check_photo,
     check_user,
     compose,
     decode_text,
@@ -123,3 +124,31 @@ def test_a_user_is_a_number_or_a_name() -> None:
     for user in ("", "a b", "a:b", "x" * 65, "\udcff", "a\nb"):
         with pytest.raises(Unusable, match="a number or a name"):
             check_user(user)
+
+
+@pytest.mark.parametrize(
+    ("begins", "mime"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\0\0\0\0WEBP", "image/webp"),
+    ],
+)
+def test_a_picture_is_told_by_how_it_begins_and_not_by_its_name(begins: bytes, mime: str) -> None:
+    photo = check_photo(begins + b"...", file_name="notes.txt")
+
+    assert (photo.mime, photo.file_name, photo.content) == (mime, "notes.txt", begins + b"...")
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg>", b"%PDF", b"RIFF\0\0\0\0WAVE", b"GIF89a" + b"x" * MOST_PHOTO_BYTES])
+def test_what_is_no_picture_or_too_large_is_no_photo(content: bytes) -> None:
+    with pytest.raises(Unusable, match=r"picture|bytes"):
+        check_photo(content, file_name="cat.png")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("C:\\me\\cat.png", "cat.png"), ("../../cat", "cat"), ("a\nb\x1b.png", "ab.png"), ("", "photo")]
+)
+def test_of_a_name_only_the_last_part_is_kept(given: str, kept: str) -> None:
+    assert check_photo(b"GIF89a", file_name=given).file_name == kept

@@ -1,33 +1,14 @@
 """What is decided for a message about which no middleware has decided."""
 
-import dramatiq
 import pytest
+from deliveries import a_delivery
 from dramatiq.errors import ActorNotFound
 
 from okos.mailbox.consumer import decide
 from okos.mailbox.decision import Ack, Dead, Decision, Retry
-from okos.mailbox.delivery import Claimed, Delivery
 from okos.mailbox.policy import RetryPolicy
 
 POLICY = RetryPolicy(max_retries=3, min_backoff=100, max_backoff=100)
-
-
-def a_delivery(*, retries: int = 0, **options: object) -> Delivery:
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name="text", actor_name="answer", args=(), kwargs={}, options=options, message_id="m1"
-    )
-    claimed = Claimed(
-        id="m1",
-        token="7-ab",  # noqa: S106
-        body=b"",
-        mailbox="local:7",
-        attempt=1,
-        retries=retries,
-        stalls=0,
-        waited_ms=3,
-        suspect=False,
-    )
-    return Delivery(message, claimed, deadline=float("inf"))
 
 
 def of_nobody(**options: int | str | None) -> Decision:

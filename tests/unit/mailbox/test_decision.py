@@ -1,29 +1,10 @@
 """How a decision travels to the settle script."""
 
-import dramatiq
 import pytest
+from deliveries import a_delivery
 
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
-from okos.mailbox.delivery import Claimed, Delivery
-from okos.mailbox.pump import encode
-
-
-def a_delivery() -> Delivery:
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name="text", actor_name="answer", args=(), kwargs={}, options={}, message_id="m1"
-    )
-    claimed = Claimed(
-        id="m1",
-        token="7-ab",  # noqa: S106
-        body=message.encode(),
-        mailbox="local:7",
-        attempt=1,
-        retries=0,
-        stalls=0,
-        waited_ms=3,
-        suspect=False,
-    )
-    return Delivery(message, claimed, deadline=float("inf"))
+from okos.mailbox.wire import encode
 
 
 @pytest.mark.parametrize(
@@ -61,6 +42,16 @@ def test_what_runs_again_carries_no_effects(decision: Decision) -> None:
     delivery.run.put("name", b"Ada", ttl_ms=1000)
 
     assert encode(delivery, decision)[-1] == 0
+
+
+@pytest.mark.parametrize(
+    "decision", [Ack(), Retry(0, ""), Dead("boom"), Release(), Release(started=False), Defer(3000)]
+)
+def test_every_end_of_an_attempt_tells_what_it_really_cost(decision: Decision) -> None:
+    delivery = a_delivery()
+    delivery.run.cost = 2.5
+
+    assert encode(delivery, decision)[4] == 2.5
 
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1])

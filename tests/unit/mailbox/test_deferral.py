@@ -1,32 +1,17 @@
 """The exception with which a handler asks for later."""
 
-import dramatiq
 import pytest
+from deliveries import a_delivery
 
 from okos.mailbox import MailboxBroker, Postpone
 from okos.mailbox.boundary import RunBoundary
 from okos.mailbox.cancels import Cancelled
 from okos.mailbox.decision import MOST_POSTPONED_MS, Decision, Defer, Release
-from okos.mailbox.delivery import Claimed, Delivery
 
 
 def decision_about(exception: BaseException, *, interrupted: bool = False) -> Decision | None:
     broker = MailboxBroker("redis://127.0.0.1:1", middleware=[])
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name="text", actor_name="answer", args=(), kwargs={}, options={}, message_id="m1"
-    )
-    claimed = Claimed(
-        id="m1",
-        token="7-ab",  # noqa: S106
-        body=b"",
-        mailbox="local:7",
-        attempt=1,
-        retries=0,
-        stalls=0,
-        waited_ms=3,
-        suspect=False,
-    )
-    delivery = Delivery(message, claimed, deadline=float("inf"))
+    delivery = a_delivery()
     if interrupted:
         delivery.interrupted_by = Cancelled
     RunBoundary(broker).after_process_message(broker, delivery, exception=exception)

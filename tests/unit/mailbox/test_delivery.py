@@ -1,26 +1,9 @@
-"""Who decides how an attempt ends, when several want to."""
+"""Who decides how an attempt ends, when several want to; and what must not start."""
 
-import dramatiq
+import time
 
-from okos.mailbox.delivery import Claimed, Delivery
-
-
-def a_delivery() -> Delivery:
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name="text", actor_name="answer", args=(), kwargs={}, options={}, message_id="m1"
-    )
-    claimed = Claimed(
-        id="m1",
-        token="7-ab",  # noqa: S106
-        body=b"",
-        mailbox="local:7",
-        attempt=1,
-        retries=0,
-        stalls=0,
-        waited_ms=3,
-        suspect=False,
-    )
-    return Delivery(message, claimed, deadline=float("inf"))
+import pytest
+from deliveries import a_delivery
 
 
 def test_the_first_who_asks_decides_and_nobody_after_that() -> None:
@@ -45,3 +28,20 @@ def test_what_has_started_is_not_taken_back() -> None:
 
     assert not delivery.decide(if_unstarted=True)
     assert delivery.decide()
+
+
+@pytest.mark.parametrize("reason", ["lost", "cancelled"])
+def test_what_is_lost_or_cancelled_before_it_starts_never_starts(reason: str) -> None:
+    delivery = a_delivery()
+    setattr(delivery, reason, True)
+
+    assert not delivery.begin()
+    assert not delivery.is_running()
+    assert delivery.decide(if_unstarted=True)
+
+
+def test_what_is_past_its_lease_never_starts() -> None:
+    delivery = a_delivery()
+    delivery.deadline = time.monotonic()
+
+    assert not delivery.begin()

@@ -52,6 +52,13 @@ def test_what_loses_messages_is_a_fault_and_what_may_hurt_a_warning(
     assert found(facts) == [finding]
 
 
+@pytest.mark.parametrize(("most", "share"), [(1, "all of"), (1_000_000, "all of"), (1_000_001, "99 % of")])
+def test_what_is_used_beyond_the_most_is_all_of_it(most: int, share: str) -> None:
+    (finding,) = judge({**FIT, "maxmemory": most}, SYNCED, now_ms=NOW_MS)
+
+    assert finding.text.startswith(share)
+
+
 def test_memory_that_has_room_and_clocks_that_nearly_agree_are_well() -> None:
     assert found({"maxmemory": 1_200_000, "server_time_usec": (NOW_MS + 4_000) * 1000}) == []
 

@@ -38,6 +38,8 @@ def test_every_option_is_read() -> None:
             dedup_ttl=1000,
             max_backlog=10,
             expires=5000,
+            strict=True,
+            max_stalls=12,
         ),
         delay_ms=700,
     )
@@ -45,6 +47,13 @@ def test_every_option_is_read() -> None:
     assert (publication.mailbox, publication.cost, publication.band) == ("local:7", 2.5, 0)
     assert (publication.delay_ms, publication.hold_ms, publication.expires_ms) == (700, 300, 5000)
     assert (publication.dedup_id, publication.dedup_ttl_ms, publication.max_backlog) == ("update:7", 1000, 10)
+    assert (publication.strict, publication.max_stalls) == (True, 12)
+
+
+@pytest.mark.parametrize("max_stalls", [0, -1, 1.5, "2", True, 1_000_001])
+def test_a_patience_that_is_no_number_of_stalls_is_refused(max_stalls: object) -> None:
+    with pytest.raises(BadMessage, match="max_stalls must be a whole number from 1"):
+        prepare(a_message(max_stalls=max_stalls))
 
 
 def test_a_message_s_option_goes_before_its_actor_s() -> None:

@@ -6,9 +6,11 @@ from typing import Any, cast
 import pytest
 
 from okos.mailbox import LeaseLost
+from okos.telegram.channel import ChannelDifference
 from okos.telegram.difference import Difference
 from okos.telegram.library import T
 from okos.telegram.sorting import Sorting, UnknownSender
+from okos.telegram.store import COMMON
 
 
 class FakePeers:
@@ -64,6 +66,17 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
 def test_a_lost_lease_is_not_taken_for_a_bad_update() -> None:
     with pytest.raises(LeaseLost):
         asyncio.run(a_difference(FailingSorting()).sort(an_update("lost")))
+
+
+def test_a_channel_without_a_number_does_not_move_the_common_box() -> None:
+    difference = a_difference(FailingSorting())
+    difference.known[COMMON] = 7
+
+    nothing = cast("Any", None)
+    channels = ChannelDifference(difference, peers=nothing, publisher=nothing)
+    asyncio.run(channels.ask(0, 2**31 - 1))
+
+    assert difference.known == {COMMON: 7}
 
 
 def test_whose_sender_is_not_known_is_asked_for_unless_nobody_will_tell_more() -> None:

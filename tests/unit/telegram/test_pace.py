@@ -74,3 +74,10 @@ def test_chats_that_were_quiet_are_forgotten() -> None:
     for number in range(25_000):
         pace.take(str(number), is_group=False, now_ms=number)
     assert len(pace._chats) <= 10_000
+
+
+def test_chats_that_telegram_wants_left_alone_are_counted_until_it_is_over() -> None:
+    pace = a_pace()
+    pace.hold("7", is_group=False, wait_ms=5_000, now_ms=0)
+    pace.hold("8", is_group=False, wait_ms=2_000, now_ms=0)
+    assert [pace.held(now_ms=now) for now in (0, 2_000, 4_999, 5_000)] == [(2, 5_000), (1, 3_000), (1, 1), (0, 0)]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from okos.telegram.access import Access
 from okos.telegram.library import T
 from okos.telegram.reading import File, read
 
@@ -47,6 +48,23 @@ def test_a_text_in_private_is_from_whom_the_chat_is_with() -> None:
     assert incoming.sent_at_ms == 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("place", "by", "sender"),
+    [
+        (T.PeerChannel(channel_id=5), T.PeerUser(user_id=7), 7),
+        (T.PeerChannel(channel_id=5), T.PeerChannel(channel_id=7), -1_000_000_000_007),
+        (T.PeerChannel(channel_id=7), None, -1_000_000_000_007),
+        (T.PeerChat(chat_id=7), None, -7),
+    ],
+)
+def test_a_chat_that_writes_as_itself_is_not_the_person_of_its_number(place: Any, by: Any, sender: int) -> None:
+    incoming = read(a_message(peer_id=place, from_id=by))
+
+    assert incoming.sender == sender
+    owner = Access(users=(), admins=(7,), groups=())
+    assert owner.role(incoming) == ("admin" if sender == 7 else "user")
+
+
 def test_a_link_with_its_preview_is_a_text() -> None:
     preview = T.MessageMediaWebPage(webpage=T.WebPageEmpty(id=1))
 
@@ -67,6 +85,16 @@ def test_of_a_photo_the_largest_size_is_read() -> None:
     assert (incoming.kind, incoming.text) == ("photo", "look")
     assert incoming.file is not None
     assert (incoming.file.size_name, incoming.file.size_bytes, incoming.file.dc) == ("y", 90_000, 2)
+
+
+def test_a_photo_that_comes_in_no_pieces_has_no_length_yet() -> None:
+    size = T.PhotoSizeProgressive(type="y", w=1280, h=960, sizes=[])
+    photo = T.Photo(id=1, access_hash=2, file_reference=b"ref", date=0, dc_id=2, sizes=[size])
+
+    incoming = read(a_message(media=T.MessageMediaPhoto(photo=photo)))
+
+    assert incoming.file is not None
+    assert incoming.file.size_bytes == 0
 
 
 def test_a_photo_that_has_vanished_is_one_without_a_file() -> None:

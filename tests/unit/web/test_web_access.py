@@ -1,7 +1,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okos.web.access import MOST_ADDRESSES, MOST_WRONG, SESSION_MS, WAIT_MS, Attempts, Keyring, Role
+from okos.web.access import (
+    MOST_ADDRESSES,
+    MOST_WRONG,
+    SESSION_MS,
+    TELL_EVERY_MS,
+    WAIT_MS,
+    Attempts,
+    Keyring,
+    Role,
+)
 
 TOKENS = {Role.OPERATOR: "operator-token-1", Role.VIEWER: "viewer-token-12"}
 NOW_MS = 1_700_000_000_000
@@ -101,3 +110,27 @@ def test_guessers_from_everywhere_do_not_fill_the_memory() -> None:
         attempts.failed(f"address {number}", now_ms=NOW_MS)
 
     assert len(attempts._wrong) == MOST_ADDRESSES
+
+
+def guess(attempts: Attempts, address: str, *, now_ms: int) -> list[int]:
+    return [attempts.failed(address, now_ms=now_ms) for _ in range(MOST_WRONG)]
+
+
+def test_a_wait_is_told_when_it_begins_and_not_with_each_guess() -> None:
+    attempts = Attempts()
+
+    first, second = guess(attempts, "a", now_ms=NOW_MS), guess(attempts, "a", now_ms=NOW_MS + 1)
+
+    assert first == [0] * (MOST_WRONG - 1) + [1]
+    assert second == [0] * MOST_WRONG
+
+
+def test_waits_from_everywhere_are_told_seldom_and_counted() -> None:
+    attempts = Attempts()
+    told = [sum(guess(attempts, f"address {number}", now_ms=NOW_MS)) for number in range(100)]
+
+    just_before = sum(guess(attempts, "b", now_ms=NOW_MS + TELL_EVERY_MS - 1))
+    then = sum(guess(attempts, "c", now_ms=NOW_MS + TELL_EVERY_MS))
+
+    assert told == [1] + [0] * 99
+    assert (just_before, then) == (0, 99 + 1 + 1)

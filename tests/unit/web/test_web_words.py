@@ -1,6 +1,5 @@
 import pytest
 
-from okos.web.letters import longest_piece
 from okos.web.words import NOTHING, duration, first_line, instant, iso, number, plural, short, size
 
 
@@ -49,6 +48,11 @@ def test_an_instant_is_said_in_utc() -> None:
     assert iso(1_700_000_000_500) == "2023-11-14T22:13:20.500+00:00"
 
 
+@pytest.mark.parametrize("ms", [10**18, -(10**18), 10**400, -1])
+def test_an_instant_that_is_in_no_calendar_is_none(ms: int) -> None:
+    assert (instant(ms), iso(ms)) == (NOTHING, NOTHING)
+
+
 def test_things_are_counted_in_words() -> None:
     assert [plural(1, "message"), plural(2, "message"), plural(0, "retry", "retries")] == [
         "1 message",
@@ -60,8 +64,3 @@ def test_things_are_counted_in_words() -> None:
 def test_a_text_is_cut_to_its_first_line() -> None:
     assert first_line("\none\ntwo") == "one"
     assert first_line("abcdef", 4) == "abc…"
-
-
-def test_a_group_of_dead_letters_is_found_by_what_all_of_it_share() -> None:
-    assert longest_piece("ModelBusy: …, upstream timed out after … s") == ", upstream timed out after"
-    assert longest_piece("…") == ""
