@@ -19,7 +19,7 @@ from okos.log import file_log
 from okos.mailbox import MailboxBroker, StoreUnavailable
 from okos.server import Server, find_binary, start_server
 from okos.settings import Settings, load_settings
-from okos.up.crew import scheduler_child, server_child, worker_children
+from okos.up.crew import count_at_work, scheduler_child, server_child, worker_children
 from okos.up.supervisor import Supervisor
 
 _PAUSE_S = 0.02
@@ -84,7 +84,7 @@ class PrivateOkos:
 
     def _all_work(self, broker: MailboxBroker) -> bool:
         try:
-            return len(broker.workers()) >= self.settings.worker_processes
+            return count_at_work(broker.workers(), self._supervisor) >= self.settings.worker_processes
         except StoreUnavailable:
             return False
 

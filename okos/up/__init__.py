@@ -8,7 +8,6 @@ nothing: what was queued is in the server's log in the home, and the next start 
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +24,15 @@ from okos.settings import Settings
 from okos.telegram.credentials import Credentials
 from okos.telegram.key import read_key
 from okos.up.banner import banner
-from okos.up.crew import check_handlers, gateway_child, scheduler_child, server_child, web_child, worker_children
+from okos.up.crew import (
+    check_handlers,
+    count_at_work,
+    gateway_child,
+    scheduler_child,
+    server_child,
+    web_child,
+    worker_children,
+)
 from okos.up.supervisor import Supervisor
 
 
@@ -74,7 +81,7 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
     if server.child is not None:
         supervisor.adopt("server", server.child)
         server.child = None  # from here on the supervisor's to stop
-    ready = _Readiness(settings, stdout)
+    ready = _Readiness(settings, supervisor, stdout)
     with _stopping_on_signals(supervisor, settings, stdout):
         _say(stdout, text)
         supervisor.run(on_step=lambda: None if supervisor.is_stopping else ready.look())
@@ -84,8 +91,9 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
 class _Readiness:
     """Says once that the workers take messages."""
 
-    def __init__(self, settings: Settings, stdout: TextIO) -> None:
+    def __init__(self, settings: Settings, supervisor: Supervisor, stdout: TextIO) -> None:
         self._settings = settings
+        self._supervisor = supervisor
         self._stdout = stdout
         self._broker: MailboxBroker | None = MailboxBroker(
             settings.redis_url or "", namespace=settings.namespace, lease_ms=settings.lease_ms, middleware=[]
@@ -96,8 +104,7 @@ class _Readiness:
         if self._broker is None:
             return
         with suppress(StoreUnavailable):
-            here = [worker for worker in self._broker.workers() if worker.host == socket.gethostname()]
-            if len(here) >= self._settings.worker_processes:
+            if count_at_work(self._broker.workers(), self._supervisor) >= self._settings.worker_processes:
                 _say(self._stdout, "Okos is ready.")
                 self._broker.close()
                 self._broker = None

@@ -4,18 +4,21 @@ Each worker is a Dramatiq master with one worker process: when that process ends
 master with several would take the others along.
 """
 
+import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
 from okos.child import spawn
 from okos.errors import OkosError
+from okos.mailbox import WorkerSeen
 from okos.server import Server
 from okos.settings import Settings, child_environment
-from okos.up.supervisor import Child
+from okos.up.supervisor import Child, Supervisor
 
 # Stages of the stop: no new maintenance, then no new work, then what was answered is delivered, all of which can be
 # watched on the web; and the store only when nobody needs it any more.
@@ -109,6 +112,16 @@ def web_child(settings: Settings, *, output: IO[bytes] | None) -> Child:
     )
 
 
+def count_at_work(seen: Iterable[WorkerSeen], supervisor: Supervisor) -> int:
+    """Count the workers, of those that gave a sign of life, that this supervisor's children have started.
+
+    A worker that was killed is seen for two heartbeats more; and the server may have workers of somebody else.
+    """
+    ours = {pid for pid in supervisor.pids().values() if pid is not None}
+    here = socket.gethostname()
+    return sum(one.host == here and _session_of(one.pid) in ours for one in seen)
+
+
 def check_handlers(settings: Settings, *, directory: Path | None = None) -> None:
     """Load the handlers as a worker would, in a process of its own.
 
@@ -128,6 +141,13 @@ def check_handlers(settings: Settings, *, directory: Path | None = None) -> None
         raise HandlersUnusable(
             said[-1].removeprefix("okos: ") if said else f"the handlers do not load: exit {done.returncode}"
         )
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _child(

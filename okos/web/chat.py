@@ -282,15 +282,21 @@ class Chats:
 
     async def tidy(self) -> None:
         """Close the channels of pages that did not come back."""
+        # Looked for anew each time: while one closes, another may be closed by somebody else, or come back.
+        while (key := self._gone()) is not None:
+            await self._close(key)
+
+    def _gone(self) -> str | None:
         now = time.monotonic()
-        gone = [key for key, page in self._pages.items() if not page.listeners and now - page.left_at > AWAY_S]
-        for key in gone:
-            await run_in_threadpool(self._pages.pop(key).channel.__exit__, None, None, None)
+        pages = self._pages.items()
+        return next((key for key, page in pages if not page.listeners and now - page.left_at > AWAY_S), None)
 
     async def _open(self, key: str) -> Page | None:
         async with self._opening:
             await self.tidy()
             page = self._pages.get(key)
+            if page is not None:
+                page.left_at = time.monotonic()  # it is about to listen
             if page is None and len(self._pages) >= MOST_PAGES:
                 await self._close_one()
             if page is None and len(self._pages) < MOST_PAGES:
@@ -303,8 +309,10 @@ class Chats:
         """Close the page that nobody has listened on for longest: most often one that was loaded anew."""
         left = [key for key, page in self._pages.items() if not page.listeners]
         if left:
-            oldest = min(left, key=lambda key: self._pages[key].left_at)
-            await run_in_threadpool(self._pages.pop(oldest).channel.__exit__, None, None, None)
+            await self._close(min(left, key=lambda key: self._pages[key].left_at))
+
+    async def _close(self, key: str) -> None:
+        await run_in_threadpool(self._pages.pop(key).channel.__exit__, None, None, None)
 
 
 def _text(visit: Visit) -> str:

@@ -213,6 +213,22 @@ def test_the_next_start_need_not_wait_for_the_last_of_a_killed_one(machine: Mach
     assert machine.okos("status").returncode == 0
 
 
+def test_it_is_ready_when_its_own_workers_are_whoever_else_is_still_seen(machine: Machine, wait_until: Wait) -> None:
+    up = machine.up(OKOS_LEASE_MS="60000")
+    wait_until(machine.is_ready)
+
+    up.kill()
+    up.wait()
+    machine.log.unlink()
+    machine.up(OKOS_LEASE_MS="60000")
+    wait_until(machine.is_ready)
+
+    broker = MailboxBroker(f"unix://{machine.home}/server.sock", middleware=[], lease_ms=60_000)
+    seen = broker.workers()
+    broker.close()
+    assert len(machine.processes() & {one.pid for one in seen}) == 2
+
+
 def test_a_killed_worker_is_replaced(machine: Machine, wait_until: Wait) -> None:
     machine.up()
     wait_until(machine.is_ready)

@@ -6,11 +6,16 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from okos.web.access import MOST_WRONG
+from okos.operate.overview import Watch
+from okos.settings import Settings
+from okos.web.access import MOST_WRONG, Keyring
+from okos.web.chat import Chats
+from okos.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, MutableMapping
 
+    import pytest
     from starlette.testclient import TestClient
     from starlette.types import ASGIApp, Receive
 
@@ -89,3 +94,24 @@ def test_all_who_ask_whether_it_is_ready_wait_for_one_message_and_nobody_else_fo
     assert broker.gauges("outbox").stats.waiting == 0
     counts = broker.store.client.hgetall(broker.store.key("counts"))
     assert int(counts[b"aside_accepted"]) == 1
+
+
+def test_pages_that_did_not_come_back_are_closed_once_by_two_who_look(
+    broker: MailboxBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(
+        settings=Settings(redis_url=broker.url, namespace=broker.namespace),
+        broker=broker,
+        keyring=Keyring({}),
+        watch=Watch(broker),
+    )
+
+    async def look_twice() -> int:
+        chats = Chats(site)
+        for number in range(3):
+            await chats._open(f"page {number}")
+        monkeypatch.setattr("okos.web.chat.AWAY_S", -1.0)
+        await asyncio.gather(chats.tidy(), chats.tidy())
+        return len(chats._pages)
+
+    assert run(look_twice()) == 0

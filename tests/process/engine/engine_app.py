@@ -136,14 +136,17 @@ def need(user: str, number: int, path: str) -> None:
 
 
 @dramatiq.actor(queue_name="text")
-def grip(user: str, number: int, seconds: int) -> None:
-    """Call C code that holds the interpreter's lock, in the first attempt: nothing else of this OS process runs."""
+def grip(user: str, number: int, fifo: str) -> None:
+    """Call C code that holds the interpreter's lock, in the first attempt: nothing else of this OS process runs.
+
+    It returns when somebody opens the pipe to write to it.
+    """
     run = current_run()
     assert run is not None
     note("start", user, number)
     reply(user, number)
     if run.attempt == 1:
-        ctypes.PyDLL(None).sleep(seconds)
+        ctypes.PyDLL(None).open(fifo.encode(), os.O_RDONLY)
     note("end", user, number)
 
 
