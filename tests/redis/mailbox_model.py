@@ -122,14 +122,16 @@ class Model:
         """Accept a message once."""
         if msg.id in self.live or msg.id in self.ended:
             return "seen"
-        if msg.latest and not delay_ms:
+        if delay_ms:
+            pass  # it takes no place in its mailbox yet
+        elif msg.latest:
             self.cancel_mailbox(msg.box)
         elif backlog and len(self.boxes.get(msg.box, [])) >= backlog:
             waiting = [one for one in self.in_box(msg.box) if one.state == "waiting"]
             last = self.in_box(msg.box)[-1]
             if on_full == "drop_oldest" and waiting:
                 self.end(waiting[0], "cancelled")
-            elif on_full == "coalesce" and not delay_ms and last.state == "waiting" and last.merges:
+            elif on_full == "coalesce" and last.state == "waiting" and last.merges:
                 last.parts.append(msg.id)
                 self.aliases[msg.id] = last.id
                 return "merged"

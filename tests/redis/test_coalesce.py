@@ -44,12 +44,6 @@ def test_only_so_many_are_merged_into_one(mailboxes: Mailboxes) -> None:
     assert len(mailboxes.claim().merged) == 256
 
 
-def test_what_is_for_later_is_merged_into_nothing_that_waits_now(mailboxes: Mailboxes) -> None:
-    mailboxes.publish("m1", **MERGING)
-
-    assert mailboxes.publish("later", delay_ms=1000, **MERGING) == "full"
-
-
 def test_the_id_of_a_merged_message_stands_for_the_one_that_took_it_in(mailboxes: Mailboxes) -> None:
     mailboxes.publish("m1", **MERGING)
     mailboxes.publish("m2", **MERGING)

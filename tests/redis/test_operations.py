@@ -279,15 +279,19 @@ def test_when_the_dropped_one_was_held_the_next_starts_at_once(mailboxes: Mailbo
     assert mailboxes.ids() == ["m1"]
 
 
-def test_when_a_delayed_one_drops_the_oldest_the_next_is_found_in_the_ring_of_its_own_queue(
-    mailboxes: Mailboxes,
+@pytest.mark.parametrize("on_full", ["reject", "drop_oldest", "coalesce"])
+def test_what_is_for_later_finds_no_mailbox_full_neither_now_nor_when_it_joins(
+    mailboxes: Mailboxes, on_full: str
 ) -> None:
-    mailboxes.publish("photo", queue="photo")
-    mailboxes.publish("text", queue="text")
+    mailboxes.publish("m1", on_full=on_full, actor="answer")
 
-    mailboxes.publish("later", queue="text", delay_ms=600_000, max_backlog=2, on_full="drop_oldest")
+    sent = mailboxes.publish("later", delay_ms=1000, max_backlog=1, on_full=on_full, actor="answer")
+    mailboxes.advance(1000)
 
-    assert mailboxes.ids(queues=["text"]) == ["text"]
+    assert sent == "new"
+    for _ in range(2):
+        mailboxes.settle(mailboxes.claim())
+    assert mailboxes.stats().done == 2
 
 
 def test_the_latest_wins_over_what_waits_and_what_runs(mailboxes: Mailboxes) -> None:

@@ -43,7 +43,7 @@ local function make_room(p, limit, now)
         return true
       end
     end
-  elseif p.on_full == 'coalesce' and p.delay == 0 then
+  elseif p.on_full == 'coalesce' then
     local id = redis.call('LINDEX', list, -1)
     local record = record_of(id)
     if record and record.state == 'waiting' and record.actor == p.actor
@@ -64,7 +64,7 @@ local function make_room(p, limit, now)
 end
 
 -- Returns 'new' | 'seen' | 'full' | 'merged', and the id that stands for it. An effect was promised already: no backlog
--- refuses it.
+-- refuses it. Nor one that is delayed: it takes no place in its mailbox, and is promised when it joins.
 local function publish(p, limit, now, is_effect)
   local stands_for = was_seen(p.id, now) and p.id
   if p.on_full == 'coalesce' then
@@ -80,9 +80,9 @@ local function publish(p, limit, now, is_effect)
     end
   end
   local merged, dropped
-  if p.latest and p.delay == 0 then
+  if p.delay == 0 and p.latest then
     supersede(p.box, limit, 'superseded', now)
-  elseif p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
+  elseif p.delay == 0 and p.backlog > 0 and not is_effect and redis.call('LLEN', P .. 'box:' .. p.box) >= p.backlog then
     local room = make_room(p, limit, now)
     if not room then
       return 'full', p.id
@@ -115,10 +115,6 @@ local function publish(p, limit, now, is_effect)
   redis.call('HSET', P .. 'body', p.id, p.body)
   count_of(record, 'accepted')
   if p.delay > 0 then
-    if dropped then
-      -- the one behind it may be first now, and for another queue: nothing joins that would look
-      reposition(p.box, limit, now)
-    end
     local due = now + p.delay
     record.state = 'delayed'
     if p.latest then record.latest = 1 end
