@@ -9,7 +9,7 @@ import dramatiq
 
 from okos.mailbox.decision import Ack, Dead, Decision, Defer, Release, Retry
 from okos.mailbox.delivery import Claimed, Delivery
-from okos.mailbox.publication import MOST_COST
+from okos.mailbox.publication import MOST_COST, MOST_MS
 from okos.mailbox.reading import Unreadable, kept, message_or_none, read_body
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def encode(delivery: Delivery, decision: Decision) -> list[Argument]:
         claimed.id,
         claimed.token,
         op,
-        max(0, int(delay)),
+        int(min(max(0, float(delay)), MOST_MS)),  # a handler's own may be infinite, or none at all
         "" if real_cost is None or not 0 <= real_cost <= MOST_COST else real_cost,
         # an exception may quote text that is no Unicode
         error.encode("utf-8", "backslashreplace"),

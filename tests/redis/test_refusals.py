@@ -42,6 +42,29 @@ def test_too_many_effects_bury_a_message_at_once(url: str, namespace: str, wait_
     assert "256 effects" in letter.error
 
 
+@pytest.mark.parametrize("delay_ms", [10**30, float("inf"), 1e300])
+def test_a_handler_may_ask_for_any_wait_and_its_message_stays_readable(
+    url: str, namespace: str, wait_until: Wait, delay_ms: float
+) -> None:
+    broker = MailboxBroker(url, namespace=namespace)
+
+    @dramatiq.actor(broker=broker)
+    def wait_for_ever() -> None:
+        raise dramatiq.Retry("not in this age", delay=delay_ms)  # type: ignore[arg-type]  # as somebody might
+
+    sent = wait_for_ever.send_with_options(mailbox="a")
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=50)
+    broker.emit_after("process_boot")
+    worker.start()
+    wait_until(lambda: broker.stats().retried)
+    worker.stop()
+    (waiting,) = broker.mailbox("a").messages
+    cancelled = broker.cancel(sent.message_id)
+    broker.close()
+
+    assert (waiting.id, waiting.state, cancelled) == (sent.message_id, "backoff", "cancelled")
+
+
 def test_a_full_memory_is_told_to_whoever_stores_something(namespace: str) -> None:
     with a_server(options={"maxmemory": "1"}) as server:
         broker = MailboxBroker(server.url, namespace=namespace)
