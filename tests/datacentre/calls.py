@@ -112,9 +112,8 @@ async def perform(dc: "DataCentre", session: "Session", query: Any) -> Any:
             fault.answered += 1
     if fault is not None and fault.kind == "lose":
         raise NoAnswer(cut=fault.cut)
-    if fault is not None and fault.kind == "delay_answer":
-        await asyncio.sleep(fault.delay_ms / 1000)
-        fault.answered += 1
+    if fault is not None:
+        await _answer_late(fault)
     return result
 
 
@@ -146,6 +145,15 @@ def _before(fault: Fault) -> None:
         raise NoAnswer(cut=False)
     if fault.kind == "bad_message":
         raise BadMessage(fault.code)
+
+
+async def _answer_late(fault: Fault) -> None:
+    if fault.kind == "delay_answer":
+        await asyncio.sleep(fault.delay_ms / 1000)
+        fault.answered += 1
+    if fault.kind == "hold_answer":
+        await fault.let_go.wait()
+        fault.answered += 1
 
 
 def _unwrapped(query: Any) -> tuple[Any, bool]:

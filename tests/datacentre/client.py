@@ -76,9 +76,9 @@ class Listener(pyrogram.Client):  # type: ignore[misc]  # the library has no typ
         """Keep it."""
         self.came.append(updates)
 
-    async def ask(self, query: Any, *, timeout_s: float = 15) -> Any:
-        """Call once, without the library's own repeats."""
-        await asyncio.wait_for(self.session.is_started.wait(), timeout_s)
+    async def ask(self, query: Any, *, timeout_s: float = _DEADLINE_S) -> Any:
+        """Call once, without the library's own repeats; it has that long to be answered."""
+        await asyncio.wait_for(self.session.is_started.wait(), _DEADLINE_S)
         return await self.session.send(query, timeout=timeout_s)
 
     def texts(self) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-FaultKind = Literal["error", "drop", "ignore", "lose", "delay", "delay_answer", "hold", "bad_message"]
+FaultKind = Literal["error", "drop", "ignore", "lose", "delay", "delay_answer", "hold", "hold_answer", "bad_message"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,8 +15,9 @@ class Fault:
     Kinds: `error` answers with an error and does nothing; `drop` cuts the connection and does nothing; `ignore` never
     answers and does nothing; `lose` does it, then cuts the connection (or just never answers, `cut=False`); `delay`
     waits before doing it, while a send's random id counts as running; `delay_answer` does it and then waits; `hold`
-    does it when it is let go, whatever became of the connection; `bad_message` does nothing and answers that the
-    message itself was refused (`code` 16 and 17: its time, 32 and 33: its sequence), which is no error of the RPC.
+    does it when it is let go, whatever became of the connection; `hold_answer` does it at once and answers when it is
+    let go; `bad_message` does nothing and answers that the message itself was refused (`code` 16 and 17: its time, 32
+    and 33: its sequence), which is no error of the RPC.
     """
 
     rpc: str
@@ -29,7 +30,7 @@ class Fault:
     fits: Callable[[Any], bool] = field(default=lambda _: True)
     met: int = 0  # how many calls it has met
     answered: int = 0  # how many of them were answered late, or done late
-    let_go: asyncio.Event = field(default_factory=asyncio.Event)  # set: what it holds is done
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)  # set: what it holds is done, or answered
 
     def lift(self) -> None:
         """Let every later call through."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class DataCentre(People, Troubles):
         self._state_path = state_path
         self._server: asyncio.Server | None = None
         self._saving: asyncio.TimerHandle | None = None
+        self._reserved: socket.socket | None = None  # keeps the port ours while nobody listens
         if state_path is not None and state_path.exists():
             self.world, self.record = storage.load(state_path)
 
@@ -46,8 +48,12 @@ class DataCentre(People, Troubles):
     async def start(self, port: int = 0) -> "DataCentre":
         """Listen; 0 takes a free port the first time and the same one after `stop()`."""
         self.loop = asyncio.get_running_loop()
-        self._server = await asyncio.start_server(self._serve, self.host, port or self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self._reserved is None:
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved.bind((self.host, port or self.port))
+            self.port = self._reserved.getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         if self._state_path is not None:
             self.watchers.append(self._save_soon)
         return self

@@ -44,13 +44,13 @@ class Troubles(Core):
         return self.faults.order(Fault(rpc=rpc, kind=kind, delay_ms=delay_ms, left=times, fits=fits))
 
     @on_loop
-    def hold(self, rpc: str, *, times: int | None = 1, fits: Fits = _any) -> Fault:
-        """Do it only when it is let go, after whatever else was called meanwhile."""
-        return self.faults.order(Fault(rpc=rpc, kind="hold", left=times, fits=fits))
+    def hold(self, rpc: str, *, times: int | None = 1, done: bool = False, fits: Fits = _any) -> Fault:
+        """Do it only when it is let go, whatever else was called meanwhile; `done`: do it at once and answer then."""
+        return self.faults.order(Fault(rpc=rpc, kind="hold_answer" if done else "hold", left=times, fits=fits))
 
     @on_loop
     def let_go(self, held: Fault) -> None:
-        """Do what `hold` has kept, now; its `answered` counts it when it is done."""
+        """Do or answer what `hold` has kept, now; its `answered` counts it then."""
         held.let_go.set()
 
     @on_loop

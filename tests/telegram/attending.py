@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import dramatiq
 from delivering import LEASE_MS
+from real_server import eventually
 from redis import Redis
 
 from okos.assistant.attend import Assistant
@@ -47,6 +48,7 @@ def attending(url: str, namespace: str, handler: Handler, *kinds: str) -> Iterat
     worker = dramatiq.Worker(broker, worker_threads=4, worker_timeout=100)
     broker.emit_after("process_boot")
     worker.start()
+    eventually(broker.workers)  # a gateway asks which kinds they handle
     try:
         yield broker
     finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dramatiq
 from datacentre.world import access_hash
 from gateway_running import DEADLINE_S, settings_for
+from real_server import eventually
 
 from okos.child import spawn
 from okos.envelope import Envelope, Reply
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from datacentre import Chat, DataCentre, Fault, Message, User
     from dramatiq.middleware import Middleware
 
-LEASE_MS = 1_000
+#: No pause of the machine outlasts it; a test that waits for its end says SHORT_LEASE_MS.
+LEASE_MS = 10_000
+SHORT_LEASE_MS = 1_000
 
 #: As fast as the machine goes.
 FAST = {"per_chat_ms": 0, "per_second": 1_000, "preview_ms": 50, "group_preview_ms": 50}
@@ -71,6 +74,7 @@ def answering(
     *,
     max_retries: int = 3,
     max_jobs_per_user: int = 1,
+    lease_ms: int = LEASE_MS,
     works: bool = True,
 ) -> Iterator[MailboxBroker]:
     """Run workers that answer texts; gives their broker. No answer at all ends the turn in silence.
@@ -78,7 +82,7 @@ def answering(
     Without `works` the broker alone, to look with.
     """
     middleware: list[Middleware] = [UserMutex(max_jobs_per_user=max_jobs_per_user), Retry()]
-    broker = MailboxBroker(url, namespace=namespace, lease_ms=LEASE_MS, middleware=middleware)
+    broker = MailboxBroker(url, namespace=namespace, lease_ms=lease_ms, max_stalls=20, middleware=middleware)
 
     def attend(body: object) -> None:
         envelope = Envelope.decode(body)
@@ -92,6 +96,7 @@ def answering(
     if works:
         broker.emit_after("process_boot")
         worker.start()
+        eventually(broker.workers)  # a gateway asks which kinds they handle
     try:
         yield broker
     finally:
@@ -133,6 +138,17 @@ def post(broker: MailboxBroker, envelope: Envelope, *texts: str) -> list[str]:
         reply = Reply(envelope_id=envelope.id, chat=envelope.chat, text=text, last=number == len(texts))
         ids.append(broker.enqueue(posted(envelope, reply)).message_id)
     return ids
+
+
+def kept_of_previews(broker: MailboxBroker, dc: DataCentre) -> list[str]:
+    """Tell of which turns the ledger has a preview."""
+    listed = json.loads(broker.read(f"telegram:{dc.bot.id}:shown") or b"[]")
+    return [name for name in listed if broker.read(f"telegram:{dc.bot.id}:shown:{name}") is not None]
+
+
+def is_named(broker: MailboxBroker, dc: DataCentre) -> bool:
+    """Tell whether a gateway has said which process it is: from then on the next one knows what it had in hand."""
+    return broker.read(f"telegram:{dc.bot.id}:state") is not None
 
 
 def without_drafts(dc: DataCentre) -> Fault:

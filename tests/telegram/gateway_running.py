@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import dramatiq
 from datacentre import DataCentre
+from real_server import eventually
 
 from okos.assistant.loader import UNSUPPORTED
 from okos.envelope import Envelope, Reply
@@ -51,7 +52,7 @@ class Taken:
     """The envelopes that reached a worker, in the order of their arrival; may be held back and let go."""
 
     def __init__(self, url: str, namespace: str) -> None:
-        self.broker = MailboxBroker(url, namespace=namespace, lease_ms=2_000)
+        self.broker = MailboxBroker(url, namespace=namespace, lease_ms=10_000)
         self.envelopes: list[Envelope] = []
         self.contents: dict[str, list[bytes | None]] = {}
         self.go_on = threading.Event()
@@ -64,6 +65,7 @@ class Taken:
         """Begin to work."""
         self.broker.emit_after("process_boot")
         self._worker.start()
+        eventually(self.broker.workers)  # a gateway asks which kinds they handle
 
     def stop(self) -> None:
         """Work no more."""

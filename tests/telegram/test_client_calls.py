@@ -47,7 +47,7 @@ async def test_a_call_that_is_not_answered_is_forgotten(dc: DataCentre) -> None:
         dc.ignore("updates.GetState")
         with pytest.raises(TimeoutError):
             await client.call(F.updates.GetState(), timeout_s=0.3)
-        await until(lambda: client.session.results == {}, 5)
+        await until(lambda: client.session.results == {})
 
 
 @with_a_centre
@@ -58,7 +58,7 @@ async def test_a_call_whose_line_breaks_is_forgotten(dc: DataCentre) -> None:
             with pytest.raises(OSError, match="broke"):
                 await client.call(F.updates.GetState(), timeout_s=30)
         assert (await client.call(F.updates.GetState(), timeout_s=30)).pts == 1
-        await until(lambda: client.session.results == {}, 5)
+        await until(lambda: client.session.results == {})
 
 
 @with_a_centre
@@ -67,4 +67,4 @@ async def test_a_call_that_is_refused_is_forgotten(dc: DataCentre) -> None:
         dc.fail("updates.GetState", 400, "BAD")
         with pytest.raises(Refused):
             await client.call(F.updates.GetState())
-        await until(lambda: client.session.results == {}, 5)
+        await until(lambda: client.session.results == {})

@@ -72,14 +72,16 @@ async def test_a_dropped_call_is_not_done_and_a_lost_answer_is_of_a_call_that_wa
     alice = dc.add_user("Alice")
     async with a_listener(dc) as bot:
         for trouble in (dc.drop, dc.ignore):
-            trouble("messages.SendMessage")
+            met = trouble("messages.SendMessage")
             with pytest.raises(TimeoutError):
                 await bot.ask(send(alice.id, "x", 1), timeout_s=0.5)
+            await dc.until(lambda met=met: met.met)  # type: ignore[misc]
             assert dc.answers(alice) == []
+            await dc.until(lambda: any(session.main and session.live for session in dc.sessions.values()))
         dc.lose_answer("messages.SendMessage", cut=False)
         with pytest.raises(TimeoutError):
             await bot.ask(send(alice.id, "x", 1), timeout_s=0.5)
-        assert dc.answers(alice) == ["x"]
+        await dc.until(lambda: dc.answers(alice) == ["x"])
         await bot.ask(send(alice.id, "x", 1))
     assert dc.answers(alice) == ["x"]
 
@@ -87,13 +89,14 @@ async def test_a_dropped_call_is_not_done_and_a_lost_answer_is_of_a_call_that_wa
 @with_a_centre
 async def test_a_random_id_is_refused_while_its_first_send_runs(dc: DataCentre) -> None:
     alice = dc.add_user("Alice")
-    dc.delay("messages.SendMessage", 400)
+    held = dc.hold("messages.SendMessage")
     async with a_listener(dc) as bot:
         first = asyncio.create_task(bot.ask(send(alice.id, "x", 1)))
         await dc.until(lambda: dc.sending)
         assert "RANDOM_ID_DUPLICATE" in await error_of(bot.ask(send(alice.id, "x", 1)))
         # nothing else waits for it
         await bot.ask(send(alice.id, "y", 2))
+        dc.let_go(held)
         await first
         await bot.ask(send(alice.id, "x", 1))
     assert dc.answers(alice) == ["y", "x"]

@@ -10,7 +10,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from datacentre import DataCentre  # noqa: TC002 - with_a_centre looks at annotations
-from delivering import a_gateway_process, an_envelope, answering, fast_settings, kill, post
+from delivering import (
+    SHORT_LEASE_MS,
+    a_gateway_process,
+    an_envelope,
+    answering,
+    fast_settings,
+    is_named,
+    kill,
+    post,
+)
 from gateway_running import DEADLINE_S, a_gateway, ready, until, with_a_centre
 
 if TYPE_CHECKING:
@@ -57,13 +66,14 @@ async def test_killed_when_it_has_telegrams_answer_and_has_not_settled(
     with answering(url, namespace):
         with a_gateway_process(settings, tmp_path) as gateway:
             await ready(dc)
-            late = dc.delay(SEND, 300, done=True)
+            late = dc.hold(SEND, done=True)
             dc.says(alice, "question 0.")
             await dc.until(lambda: dc.answers(alice))
             # From here on nothing is written: not the settle either.
             admin.client_pause(60_000, all=False)
             try:
                 dc.says(alice, "question 1.")
+                dc.let_go(late)
                 await until(lambda: late.answered)
                 await until(lambda: is_blocked(admin))
                 kill(gateway)
@@ -86,16 +96,17 @@ async def test_a_reply_outlives_more_kills_than_a_turn_would(
     dc: DataCentre, url: str, namespace: str, tmp_path: Path
 ) -> None:
     alice = dc.add_user("Alice")
-    settings = fast_settings(dc, url, namespace)
+    settings = fast_settings(dc, url, namespace).model_copy(update={"lease_ms": SHORT_LEASE_MS})
     ignored = dc.ignore(SEND, times=None)
     with answering(url, namespace) as broker:
         for life in range(4):
+            before = ignored.met
             with a_gateway_process(settings, tmp_path) as gateway:
                 if life == 0:
                     await ready(dc)
                     dc.says(alice, "question 0.")
                     dc.says(alice, "question 1.")
-                await dc.until(lambda life=life: ignored.met > life, DEADLINE_S)  # type: ignore[misc]
+                await dc.until(lambda before=before: ignored.met > before, DEADLINE_S)  # type: ignore[misc]
                 kill(gateway)
         (head, *_) = broker.mailbox(f"outbox.telegram.{alice.id}").messages
         assert head.stalls >= 3
@@ -112,15 +123,15 @@ async def test_what_a_killed_gateway_had_in_hand_is_said_by_the_next_at_once(
 ) -> None:
     alice, bob = dc.add_user("Alice"), dc.add_user("Bob")
     settings = fast_settings(dc, url, namespace).model_copy(update={"lease_ms": NEVER_MS})
-    with answering(url, namespace):
+    with answering(url, namespace) as broker:
         with a_gateway_process(settings, tmp_path) as gateway:
             await ready(dc)
+            await until(lambda: is_named(broker, dc))
             ignored = dc.ignore(SEND, times=2)
             for one in (alice, bob):
                 dc.says(one, "question 0.")
                 dc.says(one, "question 1.")
             await dc.until(lambda: ignored.met == 2)
-            # What it is must be known by then: it says so when it begins to serve.
             kill(gateway)
         async with a_gateway(settings) as running:
             await ready(dc, running, times=2)
@@ -135,8 +146,9 @@ async def test_one_that_only_slept_says_nothing_more_when_it_wakes(
 ) -> None:
     alice = dc.add_user("Alice")
     settings = fast_settings(dc, url, namespace).model_copy(update={"lease_ms": NEVER_MS})
-    with answering(url, namespace), a_gateway_process(settings, tmp_path) as sleeper:
+    with answering(url, namespace) as broker, a_gateway_process(settings, tmp_path) as sleeper:
         await ready(dc)
+        await until(lambda: is_named(broker, dc))
         ignored = dc.ignore(SEND)
         dc.says(alice, "question 0.")
         dc.says(alice, "question 1.")
@@ -174,12 +186,12 @@ async def test_twenty_messages_while_no_gateway_ran_are_answered_in_order(
 
 _STUCK = """
 import sys, threading
-from delivering import answering
+from delivering import SHORT_LEASE_MS, answering
 
 def answer(turn):
     threading.Event().wait()
 
-with answering(sys.argv[1], sys.argv[2], answer):
+with answering(sys.argv[1], sys.argv[2], answer, lease_ms=SHORT_LEASE_MS):
     threading.Event().wait()
 """
 
@@ -219,8 +231,10 @@ async def test_replies_stay_in_order_however_many_turns_of_a_chat_run_at_once(
             await ready(dc, running)
             question = dc.says(alice, "question 0.")
             await all_answered(dc, alice, 1)
-            slow = dc.delay(SEND, 300)
+            slow = dc.hold(SEND)
             post(broker, an_envelope(question, number=1_000), "1", "2", "3", "4")
+            await until(lambda: slow.met)
+            dc.let_go(slow)
             await all_answered(dc, alice, 5)
     assert slow.met == 1
     assert dc.answers(alice)[1:] == ["1", "2", "3", "4"]

@@ -58,8 +58,8 @@ async def test_the_shipped_handlers_read_documents_and_say_what_voice_needs(
             dc.sends_document(alice, b"one, two", "list.txt", "How many?")
             dc.sends_document(alice, bytes(range(256)), "program.exe")
             dc.sends_voice(alice)
-            await dc.until(lambda: len(dc.answers(alice)) == 3)
-    text, program, voice = dc.answers(alice)
+            # The last may be a preview; when it is whole, those before it are.
+            await dc.until(lambda: dc.answers(alice)[2:] == [UNHEARD])
+    text, program, _ = dc.answers(alice)
     assert "How many? [list.txt] one, two" in text
     assert program.startswith("I cannot read this file")
-    assert voice == UNHEARD

@@ -13,13 +13,23 @@ from gateway_running import a_gateway, ready, settings_for, until, with_a_centre
 from real_server import a_server
 from redis import Redis
 
-from okos.envelope import MOST_FILE_BYTES, Attachment
+from okos.envelope import MOST_FILE_BYTES, Attachment, Envelope
 from okos.intake import message_of
 from okos.telegram.download import AT_ONCE, HOLD_MS, Wanted, download_message
 from okos.telegram.reading import File
 
 if TYPE_CHECKING:
-    from datacentre import DataCentre
+    from datacentre import DataCentre, User
+    from gateway_running import Taken
+
+
+def waiting_text(taken: Taken, user: User) -> str:
+    """Tell the text of the first message that waits in the mailbox of a user."""
+    (first, *_) = taken.broker.mailbox(f"telegram:{user.id}").messages
+    detail = taken.broker.message(first.id)
+    assert detail is not None
+    assert detail.message is not None
+    return Envelope.decode(detail.message.args[0]).text
 
 
 @with_a_centre
@@ -135,13 +145,17 @@ async def test_a_photo_that_is_edited_while_it_is_fetched_is_answered_with_the_n
     with workers(url, namespace) as taken:
         async with a_gateway(settings_for(dc, url, namespace)) as running:
             await ready(dc, running)
-            first = dc.delay("upload.GetFile", 1_000)
+            first = dc.hold("upload.GetFile")
             photo = dc.sends_photo(alice, b"one", "look")
             await until(lambda: first.met)
-            second = dc.delay("upload.GetFile", 3_000)
+            second = dc.hold("upload.GetFile")
             photo.media = dc.store(b"two", kind="photo", mime="image/jpeg", dc_id=2, width=640, height=480)
             dc.edits(photo, "look again")
             await until(lambda: second.met)
+            dc.let_go(first)
+            # The turn and what fetches the other file.
+            await until(lambda: taken.waiting() == 2)
+            dc.let_go(second)
             await until(lambda: taken.envelopes)
             (envelope,) = taken.envelopes
     assert (envelope.text, taken.contents[envelope.id]) == ("look again", [b"two"])
@@ -155,10 +169,12 @@ async def test_words_that_are_edited_while_a_file_is_fetched_keep_the_file(
     with workers(url, namespace) as taken:
         async with a_gateway(settings_for(dc, url, namespace)) as running:
             await ready(dc, running)
-            first = dc.delay("upload.GetFile", 1_000)
+            first = dc.hold("upload.GetFile")
             photo = dc.sends_photo(alice, b"one", "look")
             await until(lambda: first.met)
             dc.edits(photo, "look again")
+            await until(lambda: waiting_text(taken, alice) == "look again")
+            dc.let_go(first)
             await until(lambda: taken.envelopes)
     (envelope,) = taken.envelopes
     assert (envelope.text, taken.contents[envelope.id]) == ("look again", [b"one"])
@@ -171,11 +187,13 @@ async def test_of_what_is_not_accepted_or_was_deleted_no_file_is_kept(dc: DataCe
     with workers(url, namespace) as taken:
         async with a_gateway(settings_for(dc, url, namespace, max_backlog=1)) as running:
             await ready(dc, running)
-            slow = dc.delay("upload.GetFile", 1_500)
+            slow = dc.hold("upload.GetFile")
             photo = dc.sends_photo(bob, b"deleted")
             await until(lambda: slow.met)
             dc.deletes(photo)
             await until(lambda: taken.waiting() == 1)
+            dc.let_go(slow)
+            await until(lambda: taken.waiting() == 0)
             taken.go_on.clear()
             dc.says(alice, "first")
             await until(lambda: taken.envelopes)
@@ -193,13 +211,14 @@ async def test_many_slow_files_keep_nobody_elses_answer(dc: DataCentre, url: str
     with workers(url, namespace) as taken:
         async with a_gateway(settings_for(dc, url, namespace)) as running:
             await ready(dc, running)
-            slow = dc.delay("upload.GetFile", 5_000, times=AT_ONCE)
+            slow = dc.hold("upload.GetFile", times=AT_ONCE)
             for one in people:
                 dc.sends_photo(one, one.name.encode())
             await until(lambda: slow.met == AT_ONCE)
             dc.says(bob, "hi")
             await until(lambda: said(dc, bob))
             assert dc.record.counts()["upload.GetFile"] == AT_ONCE
+            dc.let_go(slow)
             await until(lambda: len(taken.envelopes) == 21)
     contents = {tuple(taken.contents[one.id]) for one in taken.envelopes if one.kind == "photo"}
     assert len(contents) == 20

@@ -195,8 +195,9 @@ async def test_what_is_deleted_or_edited_in_a_group_while_the_gateway_is_away(
             dc.says(group, "runs", by=alice)
             gone, edited = (dc.says(group, text, by=alice) for text in ("deleted", "edited"))
             await until(lambda: taken.envelopes and taken.waiting() == 3)
-        dc.deletes(gone)
+        # The deletion last: when it is done, the edit is, too.
         dc.edits(edited, "edited since")
+        dc.deletes(gone)
         async with a_gateway(settings) as running:
             await ready(dc, running, times=2)
             await until(lambda: running.done() or taken.waiting() == 2)
@@ -213,10 +214,11 @@ async def test_what_is_in_hand_when_telegram_has_dropped_the_rest_is_answered(
     with workers(url, namespace) as taken, capture_logs() as logs:
         async with a_gateway(settings_for(dc, url, namespace)) as running:
             await ready(dc, running)
-            asked = dc.delay("updates.GetDifference", 300)
+            asked = dc.hold("updates.GetDifference")
             dc.says(alice, "too little is told of me", form="min")
             await until(lambda: asked.met)
             dc.forget_changes(alice)
+            dc.let_go(asked)
             await dc.until(lambda: dc.answers(alice))
             dc.says(alice, "after")
             await dc.until(lambda: len(dc.answers(alice)) == 2)

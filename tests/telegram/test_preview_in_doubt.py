@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from datacentre import DataCentre, Fault, User  # noqa: TC002 - with_a_centre looks at annotations
-from delivering import a_gateway_process, answering, fast_settings, free_lease, kill, without_drafts
+from delivering import (
+    a_gateway_process,
+    answering,
+    fast_settings,
+    free_lease,
+    kept_of_previews,
+    kill,
+    without_drafts,
+)
 from gateway_running import a_gateway, ready, until, with_a_centre
 from test_preview_shown import Pen, seen
 
@@ -48,12 +56,6 @@ async def done_late(dc: DataCentre, held: Fault) -> None:
     """Let Telegram do what it kept."""
     dc.let_go(held)
     await dc.until(lambda: held.answered)
-
-
-def kept_of_previews(broker: MailboxBroker, dc: DataCentre) -> list[str]:
-    """Tell of which turns the ledger has a preview."""
-    listed = json.loads(broker.read(f"telegram:{dc.bot.id}:shown") or b"[]")
-    return [name for name in listed if broker.read(f"telegram:{dc.bot.id}:shown:{name}") is not None]
 
 
 @pytest.mark.parametrize("trouble", ["flood", "dropped", "lost", "ours"])
@@ -272,12 +274,14 @@ async def test_stopping_what_waits_does_not_forget_that_a_first_preview_is_under
         async with a_gateway(fast_settings(dc, url, namespace)) as running:
             await ready(dc, running)
             # Said at once, and told so late: what the gateway then notes must not be taken for a preview left behind.
-            slow = dc.delay(SEND, 2_500, done=True, fits=says(FIRST))
+            slow = dc.hold(SEND, done=True, fits=says(FIRST))
             pen.text = FIRST
             dc.says(alice, "question 1.")
             await dc.until(lambda: dc.answers(alice) == [FIRST])
             ahead = await _stop_behind_help(dc, broker, alice, pen)
             dc.let_go(ahead)
+            await dc.until(lambda: HELP_TEXT in dc.answers(alice))
+            dc.let_go(slow)
             await until(lambda: slow.answered)
             await dc.until(lambda: len(dc.answers(alice)) == 3)
             await until(lambda: broker.stats().waiting + broker.stats().running == 0)

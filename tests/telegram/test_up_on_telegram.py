@@ -79,6 +79,9 @@ async def test_a_trace_goes_from_the_gateway_through_the_worker_to_the_chat(dc: 
             await dc.until(lambda: len(dc.answers(alice)) == 1)
             dc.sends_photo(alice, PHOTO, "the carpenter")
             await dc.until(lambda: len(dc.answers(alice)) == 2)
+            # What is behind it is answered when the answer to the photo is whole and settled.
+            dc.says(alice, "the oysters")
+            await dc.until(lambda: len(dc.answers(alice)) == 3)
         finally:
             up.send_signal(signal.SIGINT)
             await asyncio.to_thread(up.wait, 60)
@@ -88,4 +91,4 @@ async def test_a_trace_goes_from_the_gateway_through_the_worker_to_the_chat(dc: 
     for kind in ("text", "photo"):
         assert answering | {f"{what} {kind}" for what in ("publish", "wait", "run", "settle")} in traces
     assert {f"{what} download" for what in ("publish", "wait", "run", "settle")} in traces
-    assert not re.search(rb"walrus|carpenter", b"".join(receiver.bodies))
+    assert not re.search(rb"walrus|carpenter|oysters", b"".join(receiver.bodies))
