@@ -56,7 +56,8 @@ def a_model_server() -> Iterator[ModelServer]:
     model = ModelServer(behaviours=[says("Hello")])
     paths = ("/v1/chat/completions", "/v1/audio/transcriptions")
     app = Starlette(routes=[Route(path, model.answer, methods=["POST"]) for path in paths])
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", timeout_keep_alive=600)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     for _ in range(6000):

@@ -92,9 +92,9 @@ def a_client(url: str) -> Iterator[Client]:
 
 @contextmanager
 def a_worker(url: str, home: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `dramatiq okos.actors` as `okos up` does, until the block ends."""
-    quick = {"OKOS_LEASE_MS": "2000", "OKOS_MIN_BACKOFF_MS": "50", "OKOS_SHUTDOWN_GRACE_MS": "100"}
-    environment = an_environment(home, OKOS_REDIS_URL=url, **quick, **settings)
+    """Run `dramatiq okos.actors` as `okos up` does, until the block ends; no pause outlasts its lease."""
+    quick = {"OKOS_LEASE_MS": "10000", "OKOS_MIN_BACKOFF_MS": "50", "OKOS_SHUTDOWN_GRACE_MS": "100"}
+    environment = an_environment(home, OKOS_REDIS_URL=url, **quick | settings)
     log = home / "worker.log"
     with log.open("ab") as output:
         worker = subprocess.Popen(

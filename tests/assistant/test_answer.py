@@ -158,7 +158,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_an_answer_leaves_none(
     client.publish("one")
     client.publish("two")
 
-    with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url) as worker:
+    with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url, OKOS_LEASE_MS="2000") as worker:
         eventually(lambda: model.requests)
         os.killpg(worker.pid, signal.SIGKILL)
     with a_worker(url, home, OKOS_MODEL__BASE_URL=model.url):

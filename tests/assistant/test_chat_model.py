@@ -243,8 +243,8 @@ def test_a_refused_connection_is_to_be_retried() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
 
-    with pytest.raises(ModelBusy, match=r"model\.base_url"):
-        ask(a_model(f"http://127.0.0.1:{port}/v1"))
+        with pytest.raises(ModelBusy, match=r"model\.base_url"):
+            ask(a_model(f"http://127.0.0.1:{port}/v1"))
 
 
 REFUSED = {
