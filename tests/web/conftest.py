@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-#: A busy machine with two cores may need seconds for what a page does at once.
-PATIENCE_MS = 20_000
+#: Never needed: a busy machine with two cores may take seconds for what a page does at once.
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture

@@ -170,6 +170,8 @@ def walked(page: Page, *, most: int = 400) -> list[str]:
     wrong: list[str] = []
     page.evaluate(
         """() => {
+          // what is shown anew meanwhile would take the focus away in the middle of a step
+          document.getElementById("still")?.click();
           const start = document.createElement("span");
           start.tabIndex = -1;
           document.body.prepend(start);

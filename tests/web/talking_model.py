@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -38,8 +39,16 @@ A_PHOTO = "I see it: a red square, quite alone."
 ANYTHING = "I have read that, and here is what I think: it depends on what you want to do with it."
 
 
+@dataclass
+class TalkingModel:
+    """Where it is, and what lets the answers go on that wait to be told."""
+
+    url: str = ""
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
 async def complete(request: Request) -> Response:
-    """Answer the last message: `refuse`, `fail`, `quota` and `hang` in it do what they say."""
+    """Answer the last message: `refuse`, `fail`, `quota`, `hang` and `wait` (until it may go on) in it do so."""
     body = await request.json()
     said = body["messages"][-1]["content"]
     is_photo = not isinstance(said, str) and any("image_url" in part for part in said)
@@ -52,31 +61,37 @@ async def complete(request: Request) -> Response:
         return _error(429, "the quota of this month is used up", code="insufficient_quota")
     otherwise = A_PHOTO if is_photo else ANYTHING
     answer = next((answer for word, answer in ANSWERS.items() if word in text), otherwise)
-    return StreamingResponse(_pieces(answer, hangs="hang" in text), media_type="text/event-stream")
+    goes_on = request.app.state.model.go_on if "wait" in text else None
+    return StreamingResponse(_pieces(answer, hangs="hang" in text, goes_on=goes_on), media_type="text/event-stream")
 
 
 @contextmanager
-def a_model() -> Iterator[str]:
-    """Run it for the length of a block; gives its address."""
+def a_model() -> Iterator[TalkingModel]:
+    """Run it for the length of a block."""
+    model = TalkingModel()
     app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+    app.state.model = model
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         eventually(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+        model.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+        yield model
     finally:
         server.should_exit = server.force_exit = True
         thread.join(30)
 
 
-async def _pieces(answer: str, *, hangs: bool) -> AsyncIterator[str]:
+async def _pieces(answer: str, *, hangs: bool, goes_on: threading.Event | None) -> AsyncIterator[str]:
     yield _event({"role": "assistant", "content": ""})
     for word in answer.split(" "):
         yield _event({"content": f"{word} "})
         await asyncio.sleep(0.02)
         if hangs:
             await asyncio.Event().wait()
+        while goes_on is not None and not goes_on.is_set():  # noqa: ASYNC110 - it is told by another thread
+            await asyncio.sleep(0.01)
     yield _event({}, "stop")
     usage = {"prompt_tokens": 40, "completion_tokens": len(answer.split())}
     yield f"data: {json.dumps({'id': 'c', 'choices': [], 'usage': usage})}\n\n"

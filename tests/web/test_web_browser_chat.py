@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     Open = Callable[..., Page]
 
 
-def test_several_users_talk_at_once_and_see_their_answers_grow(open_page: Open) -> None:
+def test_several_users_talk_at_once_and_see_their_answers_grow(open_page: Open, system: System) -> None:
     page = open_page("/chat")
     expect(page.locator("#link")).to_have_text("Connected")
 
-    page.get_by_label("Message of ada").fill("How long is the coast of Norway?")
+    page.get_by_label("Message of ada").fill("How long is the coast of Norway? I can wait.")
     page.get_by_label("Message of ada").press("Enter")
     page.get_by_label("Message of ben").fill("What is the capital of Peru?")
     page.get_by_label("Message of ben").press("Enter")
 
     expect(page.locator("[data-user=ada] .draft")).to_be_visible()
+    system.model.go_on.set()
     expect(page.get_by_role("log", name="Chat of ada")).to_contain_text("every fjord and island.")
     expect(page.get_by_role("log", name="Chat of ben")).to_contain_text("the City of Kings.")
     expect(page.get_by_role("log", name="Chat of cleo")).to_be_empty()
@@ -95,7 +96,7 @@ def test_files_of_an_answer_are_shown_played_and_kept(open_page: Open, system: S
         ("document", "<b>notes</b>.html", b"<script>alert(1)</script>"),
         ("photo", "broken.png", b"no picture"),
     ):
-        system.broker.write(f"reply:{name}", content, ttl_ms=60_000)
+        system.broker.write(f"reply:{name}", content, ttl_ms=600_000)
         file = Attachment(name=f"reply:{name}", mime="text/html", file_name=name, size_bytes=len(content))
         reply = Reply(envelope_id=envelope.id, chat="cleo", text=f"A {kind}.", last=False, kind=kind, attachment=file)
         system.broker.enqueue(posted(envelope, reply))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from real_server import DEADLINE_S, eventually
-from talking_model import a_model
+from talking_model import TalkingModel, a_model
 
 from okos.local.channel import Delivered, LocalChannel
 from okos.local.question import Question
@@ -33,6 +33,7 @@ class System:
     """A running Okos and what can be done to it."""
 
     settings: Settings
+    model: TalkingModel
     broker: MailboxBroker
     channel: LocalChannel
     replies: list[Delivered]
@@ -62,9 +63,9 @@ def a_system(*, workers: int = 1, threads: int = 8, **given: Any) -> Iterator[Sy
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okos-web-", dir="/tmp"))) / "home"
         model = stack.enter_context(a_model())
         settings = Settings(
-            model=Model(base_url=model, name="llama-3.3-70b"),
+            model=Model(base_url=model.url, name="llama-3.3-70b"),
             web=Web(port=0, operator_token=OPERATOR, viewer_token=VIEWER),  # type: ignore[arg-type]  # pydantic takes a str
-            **{"min_backoff_ms": 50, "max_backoff_ms": 60_000, "retry_attempts": 1, "lease_ms": 5_000} | given,
+            **{"min_backoff_ms": 50, "max_backoff_ms": 60_000, "retry_attempts": 1, "lease_ms": 10_000} | given,
         )
         okos = stack.enter_context(
             private_okos(
@@ -76,7 +77,7 @@ def a_system(*, workers: int = 1, threads: int = 8, **given: Any) -> Iterator[Sy
         stack.callback(broker.close)
         replies: list[Delivered] = []
         channel = stack.enter_context(LocalChannel(okos.settings, on_reply=replies.append))
-        system = System(settings=okos.settings, broker=broker, channel=channel, replies=replies)
+        system = System(settings=okos.settings, model=model, broker=broker, channel=channel, replies=replies)
         system.url = stack.enter_context(the_web(okos.settings))
         yield system
 
