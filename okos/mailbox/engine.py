@@ -206,9 +206,9 @@ class Engine:
             now, hung=hung, running=running, unwritten=held - running, claimed=self.holdings.claimed()
         )
         if step is Step.STOP_CLAIMS:
-            log.error("%d of %d threads hang; this process ends what it holds and starts afresh", hung, self.threads)
             self._recycling = True
             self.stop_claims()
+            log.error("%d of %d threads hang; this process ends what it holds and starts afresh", hung, self.threads)
         elif step is Step.START_AFRESH:
             self.starts_afresh = True
             # To Dramatiq it is a SIGTERM; and a real one is not taken for the same.

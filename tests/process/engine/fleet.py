@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterable, Mapping
 
-LEASE_MS = 1500
+#: Of workers that live: no pause of the machine is as long.
+LEASE_MS = 30_000
+#: Of a worker that a test kills, freezes or cuts off. Others start when it is gone: none takes what it only holds late.
+SHORT_LEASE_MS = 1500
 OUTBOX = "outbox.test"
 ROOT = Path(__file__).parents[3]
 
@@ -37,6 +40,11 @@ class Line:
     number: int
     attempt: int
     what: str
+
+
+def whole_lines(text: str) -> list[str]:
+    """Split what another process is writing; its last line may be there in part."""
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 class Worker:
@@ -58,6 +66,11 @@ class Worker:
     def said(self) -> str:
         """What it logged."""
         return self._log.read_text(errors="replace")
+
+    @property
+    def said_lines(self) -> list[str]:
+        """What it logged, as lines; one that is being written is not read yet."""
+        return whole_lines(self.said)
 
 
 class Fleet:
@@ -88,11 +101,42 @@ class Fleet:
         rate: Mapping[str, float] | None = None,
         environment: Mapping[str, str] | None = None,
         app: str = "engine_app",
+        lease_ms: int = LEASE_MS,
     ) -> Worker:
         """Start one command; returns when it is known to serve. `rate` holds the arguments of RateLimit."""
-        options = self._options | {"lease_ms": LEASE_MS, "grace_ms": grace_ms, "rate": dict(rate or {})}
-        path = self.directory / f"worker-{len(self._workers)}.log"
         known = {worker.id for worker in self.broker.workers()}
+        worker = self.launch(
+            threads=threads,
+            processes=processes,
+            grace_ms=grace_ms,
+            rate=rate,
+            environment=environment,
+            app=app,
+            lease_ms=lease_ms,
+        )
+
+        def serves() -> bool:
+            assert worker.child.poll() is None, worker.said
+            fresh = [one for one in self.broker.workers() if one.id not in known]
+            return len(fresh) >= processes and all(len(one.queues) > 1 for one in fresh)
+
+        eventually(serves)
+        return worker
+
+    def launch(
+        self,
+        *,
+        threads: int = 4,
+        processes: int = 1,
+        grace_ms: int = 20_000,
+        rate: Mapping[str, float] | None = None,
+        environment: Mapping[str, str] | None = None,
+        app: str = "engine_app",
+        lease_ms: int = LEASE_MS,
+    ) -> Worker:
+        """Start one command and return at once: it may end before it was ever seen to serve."""
+        options = self._options | {"lease_ms": lease_ms, "grace_ms": grace_ms, "rate": dict(rate or {})}
+        path = self.directory / f"worker-{len(self._workers)}.log"
         log = path.open("wb")
         self._logs.append(log)
         child = spawn(
@@ -111,13 +155,6 @@ class Fleet:
         )
         worker = Worker(child, path)
         self._workers.append(worker)
-
-        def serves() -> bool:
-            assert child.poll() is None, worker.said
-            fresh = [one for one in self.broker.workers() if one.id not in known]
-            return len(fresh) >= processes and all(len(one.queues) > 1 for one in fresh)
-
-        eventually(serves)
         return worker
 
     def stop(self) -> None:
@@ -186,7 +223,7 @@ class Fleet:
 
     def lines(self, *, user: str | None = None, what: str | None = None) -> list[Line]:
         """Read what the handlers wrote so far, in the order in which they did."""
-        lines = [Line(*json.loads(line)) for line in self.journal.read_text().splitlines()]
+        lines = [Line(*json.loads(line)) for line in whole_lines(self.journal.read_text())]
         return [line for line in lines if user in {None, line.user} and what in {None, line.what}]
 
     def await_lines(self, count: int, *, user: str | None = None, what: str | None = None) -> list[Line]:

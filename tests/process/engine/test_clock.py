@@ -5,13 +5,13 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from fleet import LEASE_MS, Fleet
-from real_server import a_server, eventually
-from redis import Redis
+from fleet import SHORT_LEASE_MS, Fleet
+from real_server import a_server
 
 HOUR_S = 3600
 
@@ -56,18 +56,33 @@ def test_workers_whose_clocks_are_an_hour_apart_and_jump_do_all_in_time_and_orde
     assert sorted(fleet.replies()) == sorted([(user, n) for user in users for n in range(3)] + [("later", 0)])
 
 
-@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
-def test_a_server_whose_clock_jumps_takes_no_lease_away_and_holds_nobody_up(
-    shim: Path, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: int
-) -> None:
-    gate, shift = tmp_path / "gate", tmp_path / "shift"
+@contextmanager
+def a_fleet(
+    shim: Path, shift: Path, namespace: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Fleet]:
+    """Run workers on a server whose clock is moved by what is written to `shift`."""
     with ExitStack() as stack:
         with monkeypatch.context() as preloaded:
             preloaded.setenv("LD_PRELOAD", str(shim))
             preloaded.setenv("CLOCK_SHIFT", str(shift))
             server = stack.enter_context(a_server())
-        fleet = Fleet(server.url, namespace, tmp_path)
+        fleet = Fleet(server.url, namespace, directory)
         stack.callback(fleet.stop)
+        yield fleet
+
+
+def jump(fleet: Fleet, shift: Path, seconds: int) -> None:
+    shift.write_text(str(seconds))
+    server_s = int(fleet.broker.store.client.time()[0])
+    assert abs(server_s - time.time() - seconds) < HOUR_S / 2  # the shim does its work
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+def test_a_server_whose_clock_jumps_takes_no_lease_away_and_holds_nobody_up(
+    shim: Path, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: int
+) -> None:
+    gate, shift = tmp_path / "gate", tmp_path / "shift"
+    with a_fleet(shim, shift, namespace, tmp_path, monkeypatch) as fleet:
         for _ in range(2):
             fleet.start(threads=4)
         fleet.send("wait", "a", 0, gate=str(gate))
@@ -77,20 +92,39 @@ def test_a_server_whose_clock_jumps_takes_no_lease_away_and_holds_nobody_up(
         fleet.await_lines(1, user="c", what="fail")
         fleet.send("work", "d", 0, delay=500)
 
-        shift.write_text(str(jump_s))
+        jump(fleet, shift, jump_s)
 
-        with Redis.from_url(server.url) as client:
-            assert abs(int(client.time()[0]) - time.time() - jump_s) < HOUR_S / 2  # the shim does its work
+        fleet.broker.sweep()  # an hour is longer than any lease
         for user in "cd":
             fleet.await_lines(1, user=user, what="end")
-        jumped_at = time.monotonic()
-        eventually(lambda: time.monotonic() - jumped_at > 2 * LEASE_MS / 1000)
+        fleet.broker.sweep()
         assert fleet.broker.stats().stalled == 0
-        (first,) = fleet.lines(user="a")
+        gate.touch()
+        fleet.await_drained()
+
+        assert [line.number for line in fleet.lines(user="a", what="end")] == [0, 1]
+        assert {line.attempt for line in fleet.lines() if line.user != "c"} == {1}
+        assert sorted(fleet.replies()) == [("a", 0), ("a", 1), ("c", 0), ("d", 0)]
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+def test_what_a_killed_worker_ran_when_the_clock_jumped_runs_again(
+    shim: Path, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: int
+) -> None:
+    gate, shift = tmp_path / "gate", tmp_path / "shift"
+    with a_fleet(shim, shift, namespace, tmp_path, monkeypatch) as fleet:
+        fleet.start(lease_ms=SHORT_LEASE_MS)
+        fleet.send("wait", "a", 0, gate=str(gate))
+        fleet.send("work", "a", 1)
+        (first,) = fleet.await_lines(1)
+
+        jump(fleet, shift, jump_s)
         os.kill(first.pid, signal.SIGKILL)
+
+        fleet.start()
         fleet.await_lines(2, user="a")
         gate.touch()
         fleet.await_drained()
 
         assert [line.number for line in fleet.lines(user="a", what="end")] == [0, 1]
-        assert sorted(fleet.replies()) == [("a", 0), ("a", 1), ("c", 0), ("d", 0)]
+        assert sorted(fleet.replies()) == [("a", 0), ("a", 1)]

@@ -1,10 +1,11 @@
 """Workers that are killed, frozen or stopped, and messages that take their worker down."""
 
 import os
+import re
 import signal
 
 import pytest
-from fleet import Fleet, Line
+from fleet import SHORT_LEASE_MS, Fleet, Line
 from real_server import eventually
 
 
@@ -14,16 +15,16 @@ def numbers(lines: list[Line]) -> list[tuple[int, str]]:
 
 def test_what_a_killed_worker_ran_runs_again_first_and_nobody_else_notices(fleet: Fleet) -> None:
     gate = fleet.gate()
-    fleet.start()
+    fleet.start(lease_ms=SHORT_LEASE_MS)
     fleet.send("wait", "a", 0, gate=str(gate))
     (first,) = fleet.await_lines(1)
-    fleet.start()
     for number in (1, 2):
         fleet.send("work", "a", number)
     for number in range(100):
         fleet.send("work", f"user {number % 10}", number // 10)
 
     os.kill(first.pid, signal.SIGKILL)
+    fleet.start()
 
     (_, again) = fleet.await_lines(2, user="a")
     assert (again.number, again.attempt) == (0, 2)
@@ -105,7 +106,7 @@ def test_what_runs_longer_than_the_grace_runs_again_once_uncounted(fleet: Fleet,
 
 def test_a_worker_that_is_told_twice_to_stop_ends_without_its_grace_and_loses_nothing(fleet: Fleet) -> None:
     gate = fleet.gate()
-    worker = fleet.start(threads=2, grace_ms=600_000)
+    worker = fleet.start(threads=2, grace_ms=600_000, lease_ms=SHORT_LEASE_MS)
     fleet.send("wait", "a", 0, gate=str(gate))
     fleet.send("work", "a", 1)
     fleet.await_lines(1)
@@ -143,22 +144,24 @@ def test_a_worker_that_is_interrupted_at_its_terminal_ends_what_runs(fleet: Flee
 
 def test_a_frozen_worker_that_comes_back_too_late_changes_nothing(fleet: Fleet) -> None:
     gate = fleet.gate()
-    fleet.start()
+    frozen = fleet.start(lease_ms=SHORT_LEASE_MS)
     fleet.send("wait", "a", 0, gate=str(gate))
     (first,) = fleet.await_lines(1)
-    fleet.start()
     fleet.send("work", "a", 1)
 
     os.kill(first.pid, signal.SIGSTOP)
+    fleet.start()
     again = fleet.await_lines(2, user="a")[1]
     gate.touch()
     fleet.await_drained()
     assert fleet.broker.stats().done == 2
     os.kill(first.pid, signal.SIGCONT)
+    eventually(lambda: re.search("its lease (was|had been) lost", frozen.said))
+    frozen.terminate()
+    frozen.wait()
 
     fleet.send("work", "a", 2)
     fleet.await_drained()
-    eventually(lambda: len(fleet.broker.workers()) == 2)
     assert (again.number, again.attempt) == (0, 2)
     stats = fleet.broker.stats()
     assert (stats.done, stats.stalled, stats.died) == (3, 1, 0)
@@ -170,7 +173,7 @@ def test_a_message_that_kills_its_worker_is_buried_and_no_innocent_with_it(fleet
     innocents = [f"user {number}" for number in range(5)]
     for user in innocents:
         fleet.send("wait", user, 0, gate=str(gate))
-    worker = fleet.start(threads=8)
+    worker = fleet.start(threads=8, lease_ms=SHORT_LEASE_MS)
     fleet.await_lines(5)
     poison = fleet.send("die", "bad", 0)
     fleet.send("work", "bad", 1)
@@ -178,7 +181,7 @@ def test_a_message_that_kills_its_worker_is_buried_and_no_innocent_with_it(fleet
     gate.touch()
 
     for _ in range(5):  # what a supervisor does
-        child = fleet.start(threads=8).child
+        child = fleet.launch(threads=8, lease_ms=SHORT_LEASE_MS).child
         eventually(lambda child=child: child.poll() is not None or fleet.lines(user="bad", what="end"))  # type: ignore[misc]  # mypy cannot infer it
         if fleet.lines(user="bad", what="end"):
             break

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from fleet import Fleet, Worker
+from fleet import Fleet, Line, Worker
 from real_server import eventually
 
 AT_ONCE: dict[str, object] = {"time_limit": 100, "max_retries": 0}
@@ -41,6 +41,13 @@ def is_over(pid: int) -> bool:
         return True
 
 
+def at_work(fleet: Fleet) -> list[Line]:
+    """Return where the messages of users began that have not ended."""
+    lines = [line for line in fleet.lines() if line.user.startswith("user")]
+    ended = {(line.user, line.number) for line in lines if line.what == "end"}
+    return [line for line in lines if line.what == "start" and (line.user, line.number) not in ended]
+
+
 def threads_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
@@ -63,13 +70,18 @@ def test_a_process_with_one_thread_lost_starts_afresh_when_it_is_idle_and_its_si
 
     (sibling,) = before.keys() - {stuck.pid}
     assert engines(fleet)[sibling] == before[sibling]
-    for number in range(1, 40):
-        fleet.send("work", f"user {number % 8}", number // 8, ms=10)
-    fleet.await_drained()
-    assert {line.pid for line in fleet.lines(what="end") if line.user.startswith("user")} == before.keys()
-    fleet.assert_each_ended_once_in_order([f"user {number}" for number in range(8)], 5)
     eventually(lambda: threads_of(stuck.pid) == threads_of(sibling))
     assert descriptors_of(stuck.pid) <= descriptors_of(sibling)
+    full = fleet.gate("full")
+    for number in range(1, 9):  # as many as both have threads
+        fleet.send("wait", f"user {number % 8}", number // 8, gate=str(full))
+    eventually(lambda: len(at_work(fleet)) == 8)
+    assert {line.pid for line in at_work(fleet)} == before.keys()
+    full.touch()
+    for number in range(9, 40):
+        fleet.send("work", f"user {number % 8}", number // 8, ms=10)
+    fleet.await_drained()
+    fleet.assert_each_ended_once_in_order([f"user {number}" for number in range(8)], 5)
     worker.terminate()
     assert worker.wait() == 0
 
@@ -83,9 +95,10 @@ def test_half_of_the_threads_lost_what_runs_ends_first_and_what_waits_runs_once_
     fleet.send("stick", "b", 0, options=AT_ONCE)
     for number in range(1, 10):
         fleet.send("work", "a", number)
-        fleet.send("work", "b", number)
 
     eventually(lambda: "starts afresh" in worker.said)
+    for number in range(1, 10):
+        fleet.send("work", "b", number)
     assert fleet.lines(user="b", what="end") == []
     gate.touch()
     fleet.await_drained()

@@ -2,14 +2,14 @@
 
 import os
 
-from fleet import Fleet
+from fleet import SHORT_LEASE_MS, Fleet
 from real_server import eventually
 
 
 def test_a_call_that_holds_the_interpreter_past_the_lease_is_fenced_and_commits_nothing(fleet: Fleet) -> None:
     fifo = fleet.directory / "fifo"
     os.mkfifo(fifo)
-    fleet.start()
+    fleet.start(lease_ms=SHORT_LEASE_MS)
     fleet.send("grip", "a", 0, fifo=str(fifo))
     (first,) = fleet.await_lines(1)
     fleet.start()
@@ -55,12 +55,14 @@ def test_a_handler_that_hangs_is_given_up_and_another_thread_takes_its_place(fle
 def test_what_goes_on_after_it_was_given_up_sends_nothing(fleet: Fleet) -> None:
     gate = fleet.gate()
     fleet.start(threads=4)
+    # A process that is idle would start afresh without the handler that was given up.
+    fleet.send("wait", "b", 0, gate=str(fleet.gate("busy")))
     fleet.send("deaf", "a", 0, queue="photo", gate=str(gate), options={"time_limit": 100, "max_retries": 0})
-    fleet.await_lines(1)
+    fleet.await_lines(2)
     eventually(lambda: fleet.broker.stats().dead == 1)
 
     gate.touch()
 
     fleet.await_lines(1, what="refused")
     assert fleet.replies() == []
-    assert fleet.broker.stats().accepted == 1
+    assert fleet.broker.stats().accepted == 2

@@ -56,10 +56,13 @@ def test_retries_are_free(fleet: Fleet) -> None:
 def test_a_limit_of_all_together_counts_the_starts_of_all_processes(fleet: Fleet) -> None:
     first = fleet.start(threads=4, rate={"all_per_second": NEVER, "all_burst": 10})
     second = fleet.start(threads=4, rate={"all_per_second": NEVER, "all_burst": 10})
-    for number in range(2):
-        for user in range(20):
-            fleet.send("work", f"user {user}", number, ms=50)
+    gate = fleet.gate()
+    for user in range(20):
+        fleet.send("wait", f"user {user}", 0, gate=str(gate))
+        fleet.send("work", f"user {user}", 1)
 
+    fleet.await_lines(8)  # as many as both have threads
+    gate.touch()
     fleet.await_lines(10, what="end")
     eventually(lambda: fleet.broker.stats().running == 0)
 

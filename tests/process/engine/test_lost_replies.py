@@ -18,7 +18,7 @@ from okos.middleware import Retry, UserMutex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEASE_MS = 1_500
+LEASE_MS = 30_000
 CHUNK_BYTES = 256 * 1024
 
 

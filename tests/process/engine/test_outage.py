@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet import LEASE_MS, Fleet
+from fleet import SHORT_LEASE_MS, Fleet
 from real_server import RealServer, a_server, eventually
 from redis import Redis
 from redis.exceptions import RedisError
@@ -19,7 +19,7 @@ def test_an_outage_longer_than_the_lease_runs_nothing_twice_and_needs_no_restart
     server: RealServer, durable: Fleet, how: str
 ) -> None:
     during, after = durable.gate("during"), durable.gate("after")
-    worker = durable.start(threads=4)
+    worker = durable.start(threads=4, lease_ms=SHORT_LEASE_MS)
     durable.send("wait", "a", 0, gate=str(during))
     durable.send("wait", "b", 0, gate=str(during), fails=1)
     durable.send("wait", "c", 0, gate=str(after))
@@ -32,7 +32,7 @@ def test_an_outage_longer_than_the_lease_runs_nothing_twice_and_needs_no_restart
     eventually(lambda: len([line for line in durable.lines() if line.what in {"end", "fail"}]) == 2)
     with pytest.raises(StoreUnavailable):
         durable.send("work", "d", 0)
-    eventually(lambda: time.time() - began > 2 * LEASE_MS / 1000)
+    eventually(lambda: time.time() - began > 2 * SHORT_LEASE_MS / 1000)
     server.start()
     durable.send("work", "d", 0)
     durable.await_lines(1, user="d", what="end")
@@ -103,7 +103,7 @@ def test_a_server_whose_memory_is_full_refuses_what_is_new_and_lets_all_else_end
 
 def test_a_server_that_freezes_in_a_publish_and_in_an_ack_has_one_of_each(server: RealServer, durable: Fleet) -> None:
     gate = durable.gate()
-    durable.start(threads=2)
+    durable.start(threads=2, lease_ms=SHORT_LEASE_MS)
     durable.send("wait", "a", 0, gate=str(gate))
     durable.await_lines(1)
     message = durable.message("work", "a", 1)
@@ -123,7 +123,7 @@ def test_a_server_that_freezes_in_a_publish_and_in_an_ack_has_one_of_each(server
     gate.touch()
     durable.await_lines(1, what="end")
     frozen_at = time.monotonic()
-    eventually(lambda: time.monotonic() - frozen_at > 2 * LEASE_MS / 1000)
+    eventually(lambda: time.monotonic() - frozen_at > 2 * SHORT_LEASE_MS / 1000)
     server.send(signal.SIGCONT)
     publisher.join(60)
 

@@ -35,7 +35,12 @@ def test_many_users_at_once_lose_and_reorder_nothing_though_some_attempts_fail(f
     chance = random.Random(7)
     users = [f"user {number}" for number in range(40)]
     fleet.start(processes=2, threads=8)
-    for number in range(25):
+    gate = fleet.gate()
+    for user in users:
+        fleet.send("wait", user, 0, gate=str(gate), fails=int(chance.random() < 0.05))
+    fleet.await_lines(16)  # as many as both have threads
+    gate.touch()
+    for number in range(1, 25):
         for user in users:
             fleet.send("work", user, number, ms=chance.uniform(0, 5), fails=int(chance.random() < 0.05))
 
@@ -83,13 +88,26 @@ def test_a_message_that_fails_for_good_is_a_dead_letter_with_its_reason_and_the_
 def test_what_is_delayed_runs_when_it_is_due_without_a_scheduler(fleet: Fleet) -> None:
     fleet.start(threads=2)
     for number in range(10):
-        fleet.send("work", f"user {number}", 1, delay=300 + number)
         fleet.send("work", f"user {number}", 0)
+        fleet.send("work", f"user {number}", 1, delay=300 + number)
 
     fleet.await_lines(20, what="end")
 
     assert fleet.broker.stats().delayed == 0
+    fleet.await_drained()
     fleet.assert_each_ended_once_in_order([f"user {number}" for number in range(10)], 2)
+
+
+def test_what_is_delayed_holds_up_nothing_that_was_sent_after_it(fleet: Fleet) -> None:
+    fleet.start(threads=2)
+    fleet.send("work", "a", 1, delay=600_000)
+    fleet.send("work", "a", 0)
+
+    fleet.await_lines(1, what="end")
+    fleet.await_drained()
+
+    assert [line.number for line in fleet.lines()] == [0, 0]
+    assert fleet.broker.stats().delayed == 1
 
 
 def test_a_body_that_nobody_can_read_is_a_dead_letter_and_its_mailbox_goes_on(fleet: Fleet) -> None:
