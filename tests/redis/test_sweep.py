@@ -294,6 +294,18 @@ def test_one_worker_sweeps_while_its_turn_lasts(mailboxes: Mailboxes) -> None:
     assert sweep("two") == 1
 
 
+def test_when_the_clock_goes_back_nobody_s_turn_to_sweep_outlives_it(mailboxes: Mailboxes) -> None:
+    def sweep(worker: str) -> int:
+        reply = mailboxes.store.call("sweep", worker, 60_000, 2, 1000, 1000, 1000, LEASE_MS)
+        return int(reply[0])
+
+    assert sweep("gone") == 1
+    mailboxes.advance(-3_600_000)
+
+    assert [sweep("two"), sweep("three"), sweep("two")] == [1, 0, 1]
+    mailboxes.store.call("leave", "two")
+
+
 def test_a_sweep_brings_back_what_is_due_when_no_worker_asks(mailboxes: Mailboxes) -> None:
     mailboxes.publish("m1", delay_ms=1000)
     mailboxes.store.client.delete(mailboxes.store.key("bell:q"))

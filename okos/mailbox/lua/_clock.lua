@@ -38,6 +38,8 @@ local function clock()
   elseif now < last then
     redis.call('HSET', P .. 'engine', 'offset', last - raw)
     now = last
+    -- Its time to live is of the clock that was: of a process that is gone it would be there for as long as that was ahead.
+    redis.call('DEL', P .. 'sweeper')
   elseif lease and now - last > lease / 3 then
     limit.grace = math.floor(now + 2 * lease / 3 + math.min(3500, lease / 3))
     redis.call('HSET', P .. 'engine', 'last', now, 'grace', limit.grace)

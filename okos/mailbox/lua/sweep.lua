@@ -10,6 +10,7 @@
 local proc, turn_ms, max_stalls, keep_dead = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local done_age, dead_age, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local MOST = 64
+local now, limit = clock()
 
 if turn_ms > 0 then
   if not redis.call('SET', P .. 'sweeper', proc, 'NX', 'PX', turn_ms) then
@@ -20,7 +21,6 @@ if turn_ms > 0 then
   end
 end
 
-local now, limit = clock()
 local stalled, expired = {}, {}
 
 local function note(list, ...)
