@@ -30,12 +30,15 @@ from okos.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USERS, EACH = 12, 10
-LEASE_MS = 1_500
+USERS, EACH, THREADS = 12, 10, 4
+#: Of who lives: no pause of the machine is as long. And of the machine that dies.
+LEASE_MS, SHORT_LEASE_MS = 30_000, 1_500
+#: The number of each user's message that ends only when the test says so.
+HELD = 5
 #: Set in the process that is in a network namespace of its own.
 WIRED = "OKOS_TEST_WIRED"
 HOST, CABLE = "10.99.0.1", ("10.99.0.1/24", "10.99.0.2/24")
-HANDLERS = '''
+HANDLERS = f'''
 """Handlers that note down which machine began what, and do not hurry."""
 
 import asyncio
@@ -51,6 +54,8 @@ async def answer(turn: Turn) -> None:
     with Path("journal").open("a") as journal:
         journal.write(json.dumps(turn.text) + chr(10))
     await asyncio.sleep(0.1)
+    while turn.text.endswith(".{HELD}") and not Path("go").exists():
+        await asyncio.sleep(0.01)
     await turn.reply(turn.text)
 '''
 
@@ -58,8 +63,9 @@ async def answer(turn: Turn) -> None:
 class Machine:
     """A home, a working directory with handlers, and one worker command."""
 
-    def __init__(self, directory: Path, url: str, *, within: tuple[str, ...] = ()) -> None:
+    def __init__(self, directory: Path, url: str, *, lease_ms: int = LEASE_MS, within: tuple[str, ...] = ()) -> None:
         self.directory = directory
+        self._lease_ms = lease_ms
         self._url = url
         self._within = within
         (directory / "noting").mkdir(parents=True)
@@ -73,9 +79,9 @@ class Machine:
             "OKOS_HOME": str(self.directory / "home"),
             "OKOS_REDIS_URL": self._url,
             "OKOS_HANDLERS": "noting",
-            "OKOS_LEASE_MS": str(LEASE_MS),
+            "OKOS_LEASE_MS": str(self._lease_ms),
         }
-        command = [sys.executable, "-m", "dramatiq", "okos.actors", "--processes", "1", "--threads", "4"]
+        command = [sys.executable, "-m", "dramatiq", "okos.actors", "--processes", "1", "--threads", str(THREADS)]
         with (self.directory / "log").open("wb") as log:
             process = subprocess.Popen(
                 [*self._within, *command],
@@ -94,10 +100,14 @@ class Machine:
     def began(self) -> list[str]:
         """Tell what its handlers began, in their order."""
         try:
-            lines = (self.directory / "journal").read_text().splitlines()
+            written = (self.directory / "journal").read_text()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in written[: written.rfind("\n") + 1].splitlines()]
+
+    def holds(self) -> int:
+        """Count what its handlers began and cannot end."""
+        return sum(text.endswith(f".{HELD}") for text in self.began())
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -113,7 +123,8 @@ def play(root: Path, host: str, *, within: tuple[str, ...] = ()) -> None:
     options = {"port": str(port), "bind": host, "protected-mode": "no"}
     with ExitStack() as stack:
         stack.enter_context(a_server(options=options, users=users_file(url, namespace="okos")))
-        first, second = Machine(root / "first", url), Machine(root / "second", url, within=within)
+        first = Machine(root / "first", url)
+        second = Machine(root / "second", url, lease_ms=SHORT_LEASE_MS, within=within)
         stack.enter_context(first.working())
         other = stack.enter_context(second.working())
         settings = Settings(home=root / "here", redis_url=url, lease_ms=LEASE_MS)
@@ -128,9 +139,10 @@ def play(root: Path, host: str, *, within: tuple[str, ...] = ()) -> None:
             for user in range(USERS):
                 question = Question(text=f"{user}.{number}")
                 channel.send(channel.envelope(question, user=str(user)), question)
-        eventually(lambda: len(second.began()) >= USERS and len(first.began()) >= USERS)
+        eventually(lambda: second.holds() >= THREADS and first.holds() >= THREADS)  # no one of them has more threads
         kill(other)
         share = len(second.began())
+        (first.directory / "go").touch()
         eventually(lambda: sum(map(len, answers.values())) >= USERS * EACH)
         stats = channel.broker.stats()
 

@@ -1,6 +1,5 @@
 """The server that Okos finds or starts: a real one, on a socket of its own."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -44,10 +43,9 @@ def server(home: Path) -> Iterator[Server]:
 
 def is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_an_embedded_server_keeps_everything_and_listens_to_nobody_else(server: Server) -> None:
@@ -250,7 +248,7 @@ def test_a_server_in_the_home_that_we_did_not_start_is_used_as_it_is(home: Path,
         [find_binary(), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(home)],
         stdout=subprocess.DEVNULL,
     ) as other:
-        wait_until(path.is_socket)
+        wait_until(lambda: live_url(Settings(home=home)))
 
         server = find_server(Settings(home=home))
 

@@ -59,6 +59,13 @@ class Stage:
         return self.log.read_text().splitlines()
 
 
+def is_over(pid: int) -> bool:
+    try:
+        return " Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
@@ -121,9 +128,7 @@ def test_what_a_killed_child_left_behind_is_killed_too(stage: Stage, wait_until:
 
     os.kill(master, signal.SIGKILL)
 
-    wait_until(
-        lambda: not Path(f"/proc/{grandchild}").exists() or " Z " in Path(f"/proc/{grandchild}/stat").read_text()
-    )
+    wait_until(lambda: is_over(grandchild))
 
 
 def test_a_program_that_is_not_there_is_tried_again_later(stage: Stage, wait_until: Wait) -> None:

@@ -120,7 +120,7 @@ class Play:
         self.broker.note("somebody", "log in", "web", "from here", is_visit=True)
         assert len(self.broker.audit()) == len(AuditLog) == 2
         assert self.broker.server()
-        assert self.broker.gauges("outbox").sweeper
+        eventually(lambda: self.broker.gauges("outbox").sweeper)
         eventually(self.measured)
 
     def overfill_and_stop(self) -> None:

@@ -81,7 +81,7 @@ class Poisoned:
         eventually(lambda: not engine.holdings.snapshot())
         assert all(part.is_alive() for part in (engine.pump, engine.heartbeat, engine.bell, engine.cancels))
         assert all(thread.is_alive() for thread in self.worker.workers)
-        assert self.broker.workers()
+        eventually(self.broker.workers)
         self.broker.gauges()
         self.broker.running()
         self.broker.delayed()

@@ -164,9 +164,9 @@ def test_a_certificate_for_another_name_is_refused(door: TlsDoor, authority: tup
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """Run a cluster of one node that holds every slot."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = {"cluster-enabled": "yes", "port": str(port), "cluster-port": str(port - 1), "bind": "127.0.0.1"}
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as another:
+        port, bus_port = free.getsockname()[1], another.getsockname()[1]
+    options = {"cluster-enabled": "yes", "port": str(port), "cluster-port": str(bus_port), "bind": "127.0.0.1"}
     with a_server(options=options) as server, Redis.from_url(server.admin_url) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")

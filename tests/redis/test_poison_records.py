@@ -186,6 +186,6 @@ def test_what_a_process_says_of_itself_may_be_anything(victim: Poisoned) -> None
         victim.client.zadd(victim.key("procs"), {name: 9e15})
         victim.client.hset(victim.key(f"proc:{name}"), "self", said)
 
-    assert [worker.in_hand for worker in victim.broker.workers()] == [0]
+    eventually(lambda: [worker.in_hand for worker in victim.broker.workers()] == [0])
     victim.serves("second")
     victim.is_well()

@@ -27,6 +27,7 @@ def test_a_preview_that_cannot_be_sent_is_dropped_and_the_next_is_shown(
         shown = next(one for one in seen if one is not None)
 
     sender.close()
+    sender._thread.join(60)
     assert shown == b"the next"
     assert not sender._thread.is_alive()
 
@@ -47,4 +48,5 @@ def test_closing_sends_what_is_queued_and_never_blocks_though_the_queue_is_full(
         assert not closing.is_alive()
         assert next(one for one in seen if one is not None) == b"x"
 
+    sender._thread.join(60)
     assert not sender._thread.is_alive()

@@ -37,7 +37,7 @@ def is_over(pid: int) -> bool:
     """Say whether there is no such process, or nobody has taken notice of its end."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
