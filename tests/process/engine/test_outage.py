@@ -138,8 +138,8 @@ def test_a_server_that_freezes_in_a_publish_and_in_an_ack_has_one_of_each(server
 
 def test_a_server_that_is_still_loading_is_waited_for(namespace: str, tmp_path: Path) -> None:
     users = [f"user {number}" for number in range(50)]
-    # Half a minute, unless somebody who has seen it makes it faster.
-    slow = {"key-load-delay": "500000", "loading-process-events-interval-bytes": "1024"}
+    # Many seconds, unless somebody who has seen it makes it faster.
+    slow = {"key-load-delay": "150000", "loading-process-events-interval-bytes": "1024"}
     with a_server(aof=True, options=slow) as server:
         fleet = Fleet(server.url, namespace, tmp_path)
         worker = fleet.start(threads=4)
