@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 TRACE_FRAMES = 30
 
 
+def name_error(exception: BaseException) -> str:
+    """Return an exception as one line; of one that fails to say what it is, its type."""
+    try:
+        return f"{type(exception).__name__}: {exception}"[:2000]
+    except Exception:  # noqa: BLE001 - a class of the handler's: unsettled, its message would be held to its time limit
+        return f"{type(exception).__name__}: (it cannot be put into words)"
+
+
 def describe_error(exception: BaseException) -> tuple[str, str]:
     """Return an exception as one line and as a traceback."""
     trace = "".join(traceback.format_exception(type(exception), exception, exception.__traceback__, limit=TRACE_FRAMES))
-    return f"{type(exception).__name__}: {exception}"[:2000], trace[:20_000]
+    return name_error(exception), trace[:20_000]
 
 
 def decide(delivery: Delivery, policy: RetryPolicy) -> Decision:

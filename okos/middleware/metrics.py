@@ -9,6 +9,7 @@ from dramatiq.middleware import Middleware
 
 from okos.mailbox import decision
 from okos.mailbox.cancels import Cancelled
+from okos.mailbox.consumer import name_error
 from okos.mailbox.delivery import Delivery
 from okos.mailbox.meter import OTHER, Failure, Meter
 
@@ -94,7 +95,7 @@ class Metrics(Middleware):
             is_quiet=bool(options.get("housekeeping")) or message.queue_name.startswith(self._quiet),
         )
         if outcome != "ok":
-            error = "" if exception is None else f"{type(exception).__name__}: {exception}"[:ERROR_CHARACTERS]
+            error = "" if exception is None else name_error(exception)[:ERROR_CHARACTERS]
             self.meter.failed(Failure(claimed.id, claimed.attempt, outcome, run_ms or 0, now, error))
 
 

@@ -51,3 +51,18 @@ def test_an_unknown_actor_waits_as_its_message_says() -> None:
 def test_numbers_that_are_none_are_passed_over(nonsense: int | str) -> None:
     assert isinstance(of_nobody(max_retries=nonsense, min_backoff=nonsense, retries=2), Retry)
     assert isinstance(of_nobody(max_retries=nonsense, retries=3), Dead)
+
+
+def test_an_error_that_cannot_say_what_it_is_is_judged_by_its_type() -> None:
+    class Speechless(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    failed = a_delivery()
+    failed.stuff_exception(Speechless())
+
+    decision = decide(failed, POLICY)
+
+    assert isinstance(decision, Retry)
+    assert decision.error.startswith("Speechless: ")
+    assert "Speechless" in decision.trace
