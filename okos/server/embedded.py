@@ -151,7 +151,11 @@ def _launch(binary: Path, store: Path, socket: Path, log: Path) -> subprocess.Po
     with append_private(log) as output:
         # SIGTERM lets it flush its log; it does so at once.
         child = spawn([str(binary), *arguments], output=output, death_signal=signal.SIGTERM, umask=PRIVATE_UMASK)
-    write_private(store / "server.pid", str(child.pid))
+    try:
+        write_private(store / "server.pid", str(child.pid))
+    except OSError:
+        _stop(child)  # nobody else would: to whoever asked for it, it was not started
+        raise
     return child
 
 

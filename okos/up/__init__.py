@@ -63,11 +63,14 @@ def run_up(settings: Settings, *, stdout: TextIO, stderr: TextIO) -> None:
 def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
     started_ms = int(time.time() * 1000)
 
+    log = structlog.get_logger("okos.up")
+
     def note() -> None:
-        write_running(
-            settings.home,
-            Running(pid=os.getpid(), started_ms=started_ms, server=shown(server.url), children=supervisor.pids()),
-        )
+        running = Running(pid=os.getpid(), started_ms=started_ms, server=shown(server.url), children=supervisor.pids())
+        try:
+            write_running(settings.home, running)
+        except OSError as error:  # a full disk: the children are worth more than the note about them
+            log.warning("what runs cannot be noted down", reason=str(error))
 
     text = banner(settings, server)
     children = [*worker_children(settings, output=None), scheduler_child(settings, output=None)]
@@ -77,7 +80,7 @@ def _supervise(settings: Settings, server: Server, stdout: TextIO) -> None:
         children.append(web_child(settings, output=None))
     if server.child is not None:
         children.insert(0, server_child(server))
-    supervisor = Supervisor(children, log=structlog.get_logger("okos.up"), on_change=note)
+    supervisor = Supervisor(children, log=log, on_change=note)
     if server.child is not None:
         supervisor.adopt("server", server.child)
         server.child = None  # from here on the supervisor's to stop

@@ -95,6 +95,24 @@ def test_what_was_written_is_there_after_a_restart(home: Path) -> None:
     server.stop()
 
 
+def test_a_server_whose_number_cannot_be_noted_down_does_not_stay(server: Server, home: Path) -> None:
+    assert server.start_again is not None
+    assert server.child is not None
+    server.child.kill()
+    server.child.wait()
+    pid_file = home / "server" / "server.pid"
+    pid_file.unlink()
+    pid_file.mkdir()
+
+    with pytest.raises(OSError, match=r"server\.pid"):
+        server.start_again()
+
+    ours = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+    ).stdout
+    assert str(home / "server") not in ours
+
+
 def test_a_stopped_server_leaves_its_data_and_its_log_only(home: Path) -> None:
     find_server(Settings(home=home)).stop()
 

@@ -245,6 +245,22 @@ def test_a_killed_worker_is_replaced(machine: Machine, wait_until: Wait) -> None
     assert "child exited" in machine.said()
 
 
+def test_a_killed_worker_is_replaced_even_if_nothing_can_be_noted_down(machine: Machine, wait_until: Wait) -> None:
+    up = machine.up()
+    wait_until(machine.is_ready)
+    worker = machine.children()["worker-1"]
+    assert worker is not None
+    note = machine.home / "running.json"
+    note.unlink()
+    (note / "in the way").mkdir(parents=True)
+
+    os.kill(worker, signal.SIGKILL)
+
+    wait_until(lambda: machine.said().count("what runs cannot be noted down") >= 2)  # it went, and another came
+    assert up.poll() is None
+    wait_until(lambda: machine.okos("status", OKOS_REDIS_URL=f"unix://{machine.home}/server.sock").returncode == 0)
+
+
 def test_a_killed_server_is_replaced_and_the_workers_go_on(machine: Machine, wait_until: Wait) -> None:
     machine.up()
     wait_until(machine.is_ready)
