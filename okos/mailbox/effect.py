@@ -144,7 +144,8 @@ class Run:
 
     def committed_with_ack(self) -> list[Effect]:
         """Return the handler's effects, or none if it failed."""
-        return [] if self._failed else self._effects
+        # a copy: a task that the handler left behind may be adding one while these are written down
+        return [] if self._failed else [*self._effects]
 
     def committed_with_burial(self) -> list[Effect]:
         """Return the policy's effects."""

@@ -42,6 +42,17 @@ def test_effects_are_committed_with_the_ack_in_the_order_in_which_they_were_made
     assert run.committed_with_burial() == []
 
 
+def test_what_a_task_adds_while_the_effects_are_written_down_is_not_among_them() -> None:
+    run = a_run()
+    run.delete("a")
+    run.close()
+
+    committed = run.committed_with_ack()
+    run.delete("b")
+
+    assert committed == [Delete("a")]
+
+
 def test_what_a_handler_made_before_it_failed_is_never_committed() -> None:
     run = a_run()
     run.put("name", b"2", ttl_ms=1000)
