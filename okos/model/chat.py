@@ -44,7 +44,7 @@ _END_MARK_TIMEOUT_S = 1.0
 
 
 class ChatModel:
-    """One model of one server. The connection pool is made on the event loop that first asks.
+    """One model of one server. The connection pool is made on the event loop that asks.
 
     Args:
         base_url: Address of the API, `/v1` included.
@@ -82,6 +82,7 @@ class ChatModel:
         self._usage: ChatCompletionStreamOptionsParam | openai.Omit = (
             {"include_usage": True} if is_openai else openai.omit
         )
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._client: openai.AsyncOpenAI | None = None
         # One photo at a time: decoding a large one takes hundreds of megabytes.
         self._looking = asyncio.Lock()
@@ -96,6 +97,7 @@ class ChatModel:
             ModelRefused: Only the operator can help.
             ModelTold: This message cannot be answered; the user is to be told why.
         """
+        self._meet_loop()
         photos = await self._photos(conversation)
         said_anything = False
         while True:
@@ -126,6 +128,7 @@ class ChatModel:
         """
         if self._speech is None:
             raise ModelTold("no model for speech is configured: model.speech", told=UNHEARD)
+        self._meet_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
                 heard = await self._connected().audio.transcriptions.create(
@@ -151,6 +154,12 @@ class ChatModel:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+    def _meet_loop(self) -> None:
+        """Forget what a loop that broke has left: its connections are dead, and a lock held there is never free."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._client, self._looking = loop, None, asyncio.Lock()
 
     async def _photos(self, conversation: Conversation) -> list[tuple[str, bytes]]:
         photos = []

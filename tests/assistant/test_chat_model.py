@@ -121,6 +121,25 @@ def test_a_photo_goes_as_an_image_part(server: ModelServer) -> None:
     assert image["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
 
 
+def test_a_photo_that_was_looked_at_when_its_event_loop_broke_keeps_no_other_back(server: ModelServer) -> None:
+    model = a_model(server.url)
+    conversation = Conversation(system="", latest=Said(role="user", text="What is it?", photos=(a_photo(),)))
+    broken = asyncio.new_event_loop()
+    left = broken.create_task(anext(model.stream(conversation)))
+    broken.call_soon(broken.stop)
+    broken.run_forever()  # one turn: the photo is being decoded, and nobody hears of it any more
+
+    async def ask_anew() -> list[str]:
+        async with asyncio.timeout(LONG_MS / 1000):
+            return [piece async for piece in model.stream(conversation)]
+
+    assert "".join(asyncio.run(ask_anew())) == "Hello"
+    left.cancel()
+    broken.run_until_complete(asyncio.gather(left, return_exceptions=True))
+    broken.run_until_complete(broken.shutdown_default_executor())
+    broken.close()
+
+
 def test_what_is_no_photo_is_told_without_asking(server: ModelServer) -> None:
     latest = Said(role="user", text="", photos=(Photo(content=b"hello", file_name="cat.jpg"),))
 
