@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import io
+import threading
 import zipfile
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from okos.model import ModelTold
 from okos.model.photo import what_is_it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from okos.assistant.file import File
 
@@ -41,11 +42,20 @@ async def text_of(file: File) -> str:
     Raises:
         ModelTold: It holds none that can be read; left to itself, this tells the user why.
     """
-    return await asyncio.to_thread(read_text, file.content)
+    left = threading.Event()
+    try:
+        return await asyncio.to_thread(read_text, file.content, is_left=left.is_set)
+    finally:
+        left.set()  # a thread cannot be cancelled, and there are few: a slow document must not keep one for hours
 
 
-def read_text(content: bytes) -> str:
-    """Take the text out of a document's bytes; slow, and raises as `text_of` does."""
+def read_text(content: bytes, *, is_left: Callable[[], bool] = lambda: False) -> str:
+    """Take the text out of a document's bytes; slow, and raises as `text_of` does.
+
+    Args:
+        content: The document.
+        is_left: Whether nobody waits for it any more; asked after each page or paragraph, and then it goes no further.
+    """
     if content.startswith(b"%PDF-"):
         kind, parts = "PDF", _pdf(content)
     elif content.startswith(b"PK\x03\x04") and _is_docx(content):
@@ -53,7 +63,7 @@ def read_text(content: bytes) -> str:
     else:
         kind, parts = "file", iter([_plain(content)])
     try:
-        text = _joined(parts)
+        text = _joined(parts, is_left)
     except ModelTold:
         raise
     except Exception as error:
@@ -70,10 +80,12 @@ def read_text(content: bytes) -> str:
     return text
 
 
-def _joined(parts: Iterable[str]) -> str:
-    """Join what comes, until it is enough."""
+def _joined(parts: Iterable[str], is_left: Callable[[], bool]) -> str:
+    """Join what comes, until it is enough or nobody wants it."""
     text = ""
     for part in parts:
+        if is_left():
+            break
         text += part if not text else f"\n{part}"
         if len(text) > MOST_CHARS:
             return text[:MOST_CHARS] + CUT

@@ -7,6 +7,8 @@ import io
 import sys
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import docx
 import pytest
@@ -14,6 +16,9 @@ import pytest
 from okos.assistant.document import CUT, MOST_CHARS, MOST_UNPACKED_BYTES, read_text, text_of
 from okos.assistant.file import File
 from okos.model import ModelTold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def a_pdf(*pages: str) -> bytes:
@@ -124,3 +129,31 @@ def test_without_its_library_a_file_is_answered_with_what_is_missing(
         read_text(content)
 
     assert "okos[documents]" in problem.value.told
+
+
+class Watched(bytes):
+    """A document that says when somebody begins to read it."""
+
+    begin: Callable[[], object]
+
+    def startswith(self, *args: Any) -> bool:  # Any: handed on as they came
+        self.begin()
+        return super().startswith(*args)
+
+
+def test_a_document_that_nobody_waits_for_any_more_keeps_no_thread() -> None:
+    # each page is drawn in many steps, and takes half a second
+    content = Watched(a_pdf(*[") Tj" + " q Q" * 50_000 + " BT ("] * 400))
+
+    async def leave_it() -> str:
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        content.begin = lambda: loop.call_soon_threadsafe(begun.set)
+        reading = asyncio.create_task(text_of(File(content=content)))
+        await begun.wait()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        async with asyncio.timeout(60):
+            return await text_of(File(content=b"another"))
+
+    assert asyncio.run(leave_it()) == "another"
