@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from http.client import HTTPException
 
 from okos.errors import OkosError
 from okos.home import is_open_to_others, prepare_home
@@ -174,7 +175,7 @@ def _model(model: Model) -> Finding:
             return Finding(name="model", grade=Grade.FAULT, text=text)
         text = f"{shown(model.url)} answers, but does not list its models (HTTP {error.code})"
         return Finding(name="model", grade=Grade.WARNING, text=text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         text = f"{shown(model.url)} does not answer ({reason}): start it, or correct OKOS_MODEL__BASE_URL"
         return Finding(name="model", grade=Grade.FAULT, text=text)

@@ -10,6 +10,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Literal
 
 from okos.mailbox import MailboxBroker, StoreUnavailable
@@ -60,6 +61,15 @@ def _web(web: Web) -> str:
         with urllib.request.urlopen(f"http://{host}:{web.port}/health", timeout=_ANSWER_S):
             return ""
     except urllib.error.HTTPError as error:
-        return str(json.loads(error.read()).get("reason", "")) or f"the web answers {error.code}"
-    except (OSError, ValueError) as error:
+        return _reason(error) or f"the web answers {error.code}"
+    except (OSError, ValueError, HTTPException) as error:
         return f"the web does not answer on {host}:{web.port} ({getattr(error, 'reason', None) or error})"
+
+
+def _reason(answer: urllib.error.HTTPError) -> str:
+    """Read why the web is not well; empty if somebody else answers, or it breaks off."""
+    try:
+        said = json.loads(answer.read())
+    except (OSError, ValueError, HTTPException):
+        return ""
+    return str(said.get("reason", "")) if isinstance(said, dict) else ""
