@@ -181,7 +181,8 @@ class LocalChannel:
             StoreUnavailable: The server did not answer.
         """
         content = self.broker.read(file.name)
-        self.broker.delete(file.name)
+        with suppress(StoreUnavailable):  # what was read is not lost for that; it ends by itself
+            self.broker.delete(file.name)
         return content
 
     def _send_once(self, envelope: Envelope, question: Question) -> None:

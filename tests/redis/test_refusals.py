@@ -8,6 +8,7 @@ import pytest
 from real_server import a_server
 from redis import Redis
 
+from okos.envelope import Attachment
 from okos.local.channel import LocalChannel
 from okos.local.question import Photo, Question
 from okos.mailbox import MailboxBroker, MailboxFull, StoreUnavailable, current_run
@@ -90,6 +91,19 @@ def test_the_file_of_a_message_that_was_not_accepted_is_not_kept(url: str, names
         assert refused.attachment is not None
         assert channel.broker.read(accepted.attachment.name) == b"bytes"
         assert channel.broker.read(refused.attachment.name) is None
+
+
+def test_a_file_that_was_read_is_handed_out_though_the_server_takes_no_writes_now(tmp_path: Path) -> None:
+    with a_server() as server:
+        channel = LocalChannel(Settings(home=tmp_path, redis_url=server.url), on_reply=lambda _: None)
+        channel.broker.write("a name", b"bytes", ttl_ms=60_000)
+        with Redis.from_url(server.admin_url) as admin:
+            admin.replicaof("127.0.0.1", 1)
+
+        content = channel.take_file(Attachment(name="a name", mime=None, file_name=None, size_bytes=5))
+
+        assert content == b"bytes"
+        channel.broker.close()
 
 
 def test_a_worker_with_a_long_lease_is_alive_between_its_heartbeats(
