@@ -44,6 +44,7 @@ class OfflineResponder:
 
     def __init__(self, *, pause_ms: int = PAUSE_MS) -> None:
         self._pause_ms = pause_ms
+        self._loop: asyncio.AbstractEventLoop | None = None
         # One photo at a time: decoding a large one takes hundreds of megabytes.
         self._looking = asyncio.Lock()
 
@@ -65,6 +66,9 @@ class OfflineResponder:
 
     async def _facts(self, conversation: Conversation) -> str:
         latest = conversation.latest
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # what a loop that broke held is never free
+            self._loop, self._looking = loop, asyncio.Lock()
         if latest.photos:
             described = []
             for photo in latest.photos:

@@ -80,6 +80,26 @@ def test_a_photo_is_described_by_its_facts() -> None:
     assert "Its caption: “Look!”." in whole
 
 
+def test_a_photo_that_was_looked_at_when_its_event_loop_broke_keeps_no_other_back() -> None:
+    responder = OfflineResponder(pause_ms=0)
+    latest = Said(role="user", text="", photos=(Photo(content=b"hello", file_name="cat.jpg"),))
+    conversation = Conversation(system="", latest=latest)
+    broken = asyncio.new_event_loop()
+    left = broken.create_task(anext(responder.stream(conversation)))
+    broken.call_soon(broken.stop)
+    broken.run_forever()  # one turn: somebody looks at the photo, and nobody hears of it any more
+
+    async def ask_anew() -> list[str]:
+        async with asyncio.timeout(60):
+            return [piece async for piece in responder.stream(conversation)]
+
+    assert "your photo cat.jpg" in "".join(asyncio.run(ask_anew()))
+    left.cancel()
+    broken.run_until_complete(asyncio.gather(left, return_exceptions=True))
+    broken.run_until_complete(broken.shutdown_default_executor())
+    broken.close()
+
+
 def test_what_is_no_photo_is_said_to_be_none() -> None:
     whole = "".join(answer(Said(role="user", text="", photos=(Photo(content=b"hello", file_name="cat.jpg"),))))
 
