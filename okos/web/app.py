@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from okos.web.guard import Visit
 
 _AWAY = 503
+_MALFORMED = 400
 _FAILED = 502
 _TIDY_S = 15.0
 
@@ -73,7 +75,12 @@ def build_app(site: Site) -> ASGIApp:
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={StoreUnavailable: _away(site), OkosError: _failed(site), HTTPException: _refused(site)},
+        exception_handlers={
+            StoreUnavailable: _away(site),
+            OkosError: _failed(site),
+            HTTPException: _refused(site),
+            ClientDisconnect: _left,
+        },
         lifespan=_living(chats),
     )
     # Around everything: what Starlette says when a page breaks has the headers, too.
@@ -136,6 +143,11 @@ def _refused(site: Site) -> Callable[[Request, Exception], Response]:
         return site.refusal(request, session, "There is no such page. The menu has all there are.", status)
 
     return handle
+
+
+def _left(_request: Request, _error: Exception) -> Response:
+    """End what somebody left while they sent it: nobody hears the answer, and it is no fault of ours."""
+    return Response(status_code=_MALFORMED)
 
 
 class _Static(StaticFiles):

@@ -102,6 +102,7 @@ class Page:
         self._loop = loop
         self._seen = Seen()
         self._kept: deque[tuple[int, str]] = deque(maxlen=MOST_KEPT)
+        self._glimpses: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._number = 0
         self.epoch = secrets.token_hex(8)
         self._came = asyncio.Condition()
@@ -109,6 +110,7 @@ class Page:
         self._files: OrderedDict[str, Attachment] = OrderedDict()
         self.left_at = time.monotonic()
         self.listeners = 0
+        self.closed = False
         self.channel = LocalChannel(site.settings, on_reply=self._on_reply, on_glimpse=self._on_glimpse)
 
     def say(self, user: str, question: Question) -> str:
@@ -136,8 +138,9 @@ class Page:
         self.listeners += 1
         try:
             yield ": hello\n\n"
-            while time.monotonic() < until:
-                fresh = [(number, body) for number, body in self._kept if number > after]
+            # One that was closed before it was listened to: the browser comes again, and gets another.
+            while time.monotonic() < until and not self.closed:
+                fresh = sorted(told for told in (*self._kept, *self._glimpses.values()) if told[0] > after)
                 for number, body in fresh:
                     yield f"id: {self.epoch}-{number}\ndata: {body}\n\n"
                     after = number
@@ -184,13 +187,20 @@ class Page:
 
     def _tell(self, **fields: object) -> None:
         """Hand something from a thread of the channel to the event loop."""
-        body = json.dumps(fields)
-        asyncio.run_coroutine_threadsafe(self._keep(body), self._loop)
+        told = self._keep(str(fields["id"]), json.dumps(fields), is_glimpse=fields["what"] == "glimpse")
+        asyncio.run_coroutine_threadsafe(told, self._loop)
 
-    async def _keep(self, body: str) -> None:
+    async def _keep(self, envelope_id: str, body: str, *, is_glimpse: bool) -> None:
         async with self._came:
             self._number += 1
-            self._kept.append((self._number, body))
+            # Of what is being written the last glimpse is enough: all of them would push answers out.
+            self._glimpses.pop(envelope_id, None)
+            if is_glimpse:
+                self._glimpses[envelope_id] = (self._number, body)
+                if len(self._glimpses) > MOST_KEPT:
+                    self._glimpses.popitem(last=False)
+            else:
+                self._kept.append((self._number, body))
             self._came.notify_all()
 
 
@@ -312,7 +322,9 @@ class Chats:
             await self._close(min(left, key=lambda key: self._pages[key].left_at))
 
     async def _close(self, key: str) -> None:
-        await run_in_threadpool(self._pages.pop(key).channel.__exit__, None, None, None)
+        page = self._pages.pop(key)
+        page.closed = True
+        await run_in_threadpool(page.channel.__exit__, None, None, None)
 
 
 def _text(visit: Visit) -> str:

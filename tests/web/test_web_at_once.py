@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from real_server import DEADLINE_S
+
+from okos.envelope import Envelope, Reply
+from okos.local.question import Question
 from okos.operate.overview import Watch
+from okos.outbox import posted
 from okos.settings import Settings
 from okos.web.access import MOST_WRONG, Keyring
-from okos.web.chat import Chats
+from okos.web.chat import MOST_KEPT, Chats
 from okos.web.site import Site
 
 if TYPE_CHECKING:
@@ -96,15 +102,32 @@ def test_all_who_ask_whether_it_is_ready_wait_for_one_message_and_nobody_else_fo
     assert int(counts[b"aside_accepted"]) == 1
 
 
-def test_pages_that_did_not_come_back_are_closed_once_by_two_who_look(
-    broker: MailboxBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site = Site(
+def test_who_leaves_while_a_form_is_sent_is_no_error(open_site: Open) -> None:
+    app = open_site().app
+    sent: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"token=", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, object]:
+        return sent.pop(0)
+
+    assert run(ask(app, "POST", "/login", receive)) == 400
+
+
+def a_site(broker: MailboxBroker) -> Site:
+    return Site(
         settings=Settings(redis_url=broker.url, namespace=broker.namespace),
         broker=broker,
         keyring=Keyring({}),
         watch=Watch(broker),
     )
+
+
+def test_pages_that_did_not_come_back_are_closed_once_by_two_who_look(
+    broker: MailboxBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = a_site(broker)
 
     async def look_twice() -> int:
         chats = Chats(site)
@@ -115,3 +138,57 @@ def test_pages_that_did_not_come_back_are_closed_once_by_two_who_look(
         return len(chats._pages)
 
     assert run(look_twice()) == 0
+
+
+def test_a_page_that_is_closed_for_another_before_it_listens_is_told_to_come_again(
+    broker: MailboxBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okos.web.chat.MOST_PAGES", 1)
+
+    async def come_together() -> list[str]:
+        chats = Chats(a_site(broker))
+        first = await chats._open("first")
+        assert await chats._open("second") is not None
+        assert first is not None
+        events = first.listen(0)
+        heard = [await anext(events), await anext(events, "the end")]
+        await events.aclose()
+        await chats.close()
+        return heard
+
+    assert run(come_together()) == [": hello\n\n", "the end"]
+
+
+def test_an_answer_that_came_while_a_page_was_away_is_not_lost_to_what_was_being_written_then(
+    broker: MailboxBroker,
+) -> None:
+    many = 2 * MOST_KEPT
+
+    async def write_while_nobody_listens() -> list[dict[str, object]]:
+        chats = Chats(a_site(broker))
+        page = await chats._open("page")
+        assert page is not None
+        said = [await asyncio.to_thread(page.say, user, Question(text="Tell me a story.")) for user in ("ada", "ben")]
+        about = {"channel": "local", "kind": "text", "sent_at_ms": 0, "reply_to": page.channel.outbox}
+        question = Envelope(id=said[0], chat="ada", user="ada", **about)  # type: ignore[arg-type]  # as given
+        await asyncio.to_thread(
+            broker.enqueue, posted(question, Reply(envelope_id=said[0], chat="ada", text="The end.", last=True))
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            while page._number < 1:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+            for number in range(many):
+                glimpse = {"id": said[1], "token": "1-0", "text": f"Once upon {number}"}
+                broker.preview(page.channel.outbox, json.dumps(glimpse).encode())
+            while page._number < 1 + many:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        events = page.listen(0)
+        heard = [await anext(events) for _ in range(3)][1:]
+        await events.aclose()
+        await chats.close()
+        return [json.loads(one.partition("data: ")[2]) for one in heard]
+
+    answer, glimpse = run(write_while_nobody_listens())
+
+    assert (answer["what"], answer["text"]) == ("reply", "The end.")
+    assert (glimpse["what"], glimpse["text"]) == ("glimpse", f"Once upon {many - 1}")

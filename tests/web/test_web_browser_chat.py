@@ -54,6 +54,29 @@ def test_everybody_talks_at_once_and_a_user_is_added(open_page: Open) -> None:
         expect(page.get_by_role("log", name=f"Chat of {user}")).to_contain_text("What can I do for you?")
 
 
+def test_an_answer_is_shown_once_however_often_the_page_has_to_connect_anew(open_page: Open) -> None:
+    page = open_page("/login")
+    page.add_init_script(
+        "window.streams = [];"
+        "window.EventSource = class extends EventSource { constructor(to) { super(to); window.streams.push(this); } };"
+    )
+    page.goto("/chat")
+    expect(page.locator("#link")).to_have_text("Connected")
+    chat = page.get_by_role("log", name="Chat of ada")
+    for text in ("What is the capital of Peru?", "Good morning!"):
+        page.get_by_label("Message of ada").fill(text)
+        page.get_by_label("Message of ada").press("Enter")
+        expect(page.locator("[data-user=ada] [data-state]")).to_have_text("idle")
+        if text.startswith("What"):
+            expect(chat).to_contain_text("the City of Kings.")
+            # As after an answer that is no stream, a proxy's 502 for one.
+            page.evaluate("window.streams[0].close(); window.streams[0].onerror()")
+            expect(page.locator("#link")).to_have_text("Connected")
+
+    expect(chat).to_contain_text("What can I do for you?")
+    assert chat.inner_text().count("the City of Kings.") == 1
+
+
 def test_a_photo_is_sent_shown_and_answered(open_page: Open, system: System, tmp_path: Path) -> None:
     photo = tmp_path / "square.png"
     Image.new("RGB", (600, 400), (230, 20, 20)).save(photo)

@@ -246,7 +246,17 @@
     return panes.get(user);
   };
 
-  // What a browser gives up on (a refusal, while the web or its store starts again) is tried anew.
+  // What a browser gives up on (a refusal, while the web or its store starts again) is tried anew. It then names no
+  // event as its last one, and is told all that is kept: what was seen is left out here.
+  const last = { epoch: "", number: 0 };
+  const isNew = (id) => {
+    const [epoch, number] = id.split("-");
+    if (epoch === last.epoch && Number(number) <= last.number) {
+      return false;
+    }
+    Object.assign(last, { epoch, number: Number(number) });
+    return true;
+  };
   const connect = () => {
     const events = new EventSource(`/chat/stream?page=${pageId}`);
     events.onopen = () => {
@@ -259,6 +269,9 @@
       }
     };
     events.onmessage = (message) => {
+      if (!isNew(message.lastEventId)) {
+        return;
+      }
       const event = JSON.parse(message.data);
       panes.get(event.user)?.see(event);
     };
