@@ -156,6 +156,8 @@ class Downloads:
         naming = named(files[0].name)
         if not self._broker.hold(envelope_id, HOLD_MS, naming=naming):
             _log.info("file not fetched: nothing waits for it", message_id=envelope_id)
+            with self._lock:
+                self._put_off.discard(files[0].name)
             return
         self._begin(files[0].name)
         try:

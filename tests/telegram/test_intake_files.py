@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from attending import said
 from datacentre.samples import sticker_of
 from delivering import an_envelope
@@ -15,7 +16,10 @@ from redis import Redis
 
 from okos.envelope import MOST_FILE_BYTES, Attachment, Envelope
 from okos.intake import message_of
-from okos.telegram.download import AT_ONCE, HOLD_MS, Wanted, download_message
+from okos.mailbox import Postpone
+from okos.telegram.client import Client
+from okos.telegram.download import AT_ONCE, HOLD_MS, Downloads, Wanted, download_message
+from okos.telegram.inbox import Inbox
 from okos.telegram.reading import File
 
 if TYPE_CHECKING:
@@ -223,6 +227,40 @@ async def test_many_slow_files_keep_nobody_elses_answer(dc: DataCentre, url: str
     contents = {tuple(taken.contents[one.id]) for one in taken.envelopes if one.kind == "photo"}
     assert len(contents) == 20
     assert (None,) not in contents
+
+
+@with_a_centre
+async def test_files_that_were_put_off_and_deleted_make_no_other_one_wait_longer(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    settings, alice = settings_for(dc, url, namespace), dc.add_user("Alice")
+    with workers(url, namespace) as taken:
+        client = Client(token=dc.bot_token, api_id=1, api_hash="hash", session=None, inbox=Inbox(1))
+        downloads = Downloads(client, taken.broker, asyncio.get_running_loop())
+        for number in range(AT_ONCE):
+            downloads._begin(f"is being fetched: {number}")
+
+        def publish(number: int) -> tuple[str, Any]:
+            file = File(photo=True, dc=2, id=number, access_hash=0, reference=b"")
+            wanted = Wanted(name=f"attachment:{number}", message=1, file=file)
+            attachment = Attachment(name=wanted.name, mime=None, file_name=None, size_bytes=1)
+            about = an_envelope(dc.says(alice, "hi"), number=number)
+            envelope = replace(about, kind="photo", attachment=attachment)
+            taken.broker.enqueue(message_of(envelope, settings=settings, handled=["photo"], hold_ms=HOLD_MS))
+            return envelope.id, download_message(envelope, (wanted,)).args[0]
+
+        def wait_ms(body: Any) -> int:
+            with pytest.raises(Postpone) as postponed:
+                downloads.fetch(body)
+            return postponed.value.delay_ms
+
+        published = [publish(number) for number in range(2 * AT_ONCE)]
+        waits_ms = [wait_ms(body) for _, body in published]
+        assert waits_ms[-1] > waits_ms[0]
+        for envelope_id, body in published:
+            taken.broker.cancel(envelope_id)
+            downloads.fetch(body)
+        assert wait_ms(publish(100)[1]) == waits_ms[0]
 
 
 @with_a_centre
