@@ -28,6 +28,7 @@ _CALL_S = 25.0
 _FIRST_REST_S = 0.5
 #: Less than the attempts at one file take together: each file has at least one that is made.
 _LONGEST_REST_S = 4.0
+_CLOSE_S = 5.0
 
 
 def rest_s(failures: int) -> float:
@@ -44,6 +45,7 @@ class FileLines:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._closed = False
         self._sessions: dict[int, Any] = {}  # Any: the library's
         self._opening: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failures: dict[int, int] = {}
@@ -82,12 +84,20 @@ class FileLines:
 
     async def upload(self, part: Any) -> None:  # Any: generated
         """Give the bot's own data centre a part of a file; raises as `fetch` does."""
+        self._require_open()
         await self._call(await self._client.storage.dc_id(), part)
 
     async def close(self) -> None:
-        """Close the lines."""
+        """Close the lines for good; whoever waits for one, or comes for one, is cancelled."""
+        self._closed = True
         sessions, self._sessions = list(self._sessions.values()), {}
-        await asyncio.gather(*(session.stop() for session in sessions), return_exceptions=True)
+        stopping = [asyncio.ensure_future(session.stop()) for session in sessions]
+        if stopping:
+            # One that a part of a file is stuck in ends when its socket does.
+            await asyncio.wait(stopping, timeout=_CLOSE_S)
+        for one in stopping:
+            one.cancel()
+        await asyncio.gather(*stopping, return_exceptions=True)
 
     async def _call(self, dc: int, query: Any) -> Any:  # Any: generated
         async with asyncio.timeout(_ANSWER_S):
@@ -101,6 +111,7 @@ class FileLines:
 
     async def _session(self, dc: int) -> Any:  # Any: the library's
         async with self._opening[dc]:
+            self._require_open()
             if dc not in self._sessions:
                 now_s = asyncio.get_running_loop().time()
                 if now_s < self._rests_until_s.get(dc, now_s):
@@ -117,7 +128,15 @@ class FileLines:
                     self._rest(dc)
                     raise
                 self._failures.pop(dc, None)
+                if self._closed:
+                    await self._sessions.pop(dc).stop()
+                    self._require_open()
             return self._sessions[dc]
+
+    def _require_open(self) -> None:
+        """Raise `CancelledError` once all is closed: it is no failure of the file, which the next gateway has."""
+        if self._closed:
+            raise asyncio.CancelledError
 
     def _rest(self, dc: int) -> None:
         self._failures[dc] = self._failures.get(dc, 0) + 1

@@ -34,7 +34,7 @@ from okos.telegram.ours import Ours
 from okos.telegram.outbox import Delivery, delivery_middleware
 from okos.telegram.peers import Peers
 from okos.telegram.publisher import Publisher
-from okos.telegram.session import Door
+from okos.telegram.session import Door, NotLetIn, in_words
 from okos.telegram.sorting import Sorting
 from okos.telegram.store import STATE_TTL_MS, GatewayStore
 
@@ -181,8 +181,8 @@ class Gateway:
             is_sure=lambda: lease.is_sure,
         )
         listener.delivery = delivery
-        sorting.handled = await self._handled(publisher)
         try:
+            sorting.handled = await self._handled(publisher)
             try:
                 await self._until_one_ends(client, [self._caught_up(intake, publisher, first)])
                 await delivery.start()
@@ -190,8 +190,13 @@ class Gateway:
                 live = [intake.run(), self._tell_state(client, sorting, delivery), self._show_menu(client)]
                 await self._until_one_ends(client, live)
             except (Refused, SessionForgotten) as problem:
-                async with asyncio.timeout(_REMEMBER_S):
-                    raise await door.refusal(problem) from problem
+                try:
+                    async with asyncio.timeout(_REMEMBER_S):
+                        refusal = await door.refusal(problem)
+                except TimeoutError:
+                    # The store is away: it is told all the same, and asked again at the next start.
+                    refusal = NotLetIn(in_words(problem, client.bot_id))
+                raise refusal from problem
         except LeaseLost:
             self._is_lost = True
             raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from datacentre import DataCentre
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
+from real_server import a_server
 
 from okos.telegram.credentials import Unconfigured
 from okos.telegram.gateway import Gateway
@@ -97,6 +98,19 @@ async def test_a_revoked_session_ends_the_gateway_until_it_signs_in_anew(
     async with a_gateway(settings) as running:
         await ready(dc, running, times=2)
     assert sign_ins(dc) == 2
+
+
+@with_a_centre
+async def test_a_revoked_session_is_told_also_while_the_store_is_away(dc: DataCentre, namespace: str) -> None:
+    with a_server() as server:
+        async with a_gateway(settings_for(dc, server.url, namespace)) as running:
+            await ready(dc, running)
+            await asyncio.to_thread(server.kill)
+            dc.revoke()
+            dc.cut_connections()
+            with pytest.raises(NotLetIn, match=r"revoked .*okos gateway --sign-in"):
+                await running
+            await asyncio.to_thread(server.start)
 
 
 @with_a_centre
