@@ -147,13 +147,23 @@ class Previews:
     async def start(self) -> None:
         """Go on with what an earlier gateway has shown, and listen."""
         loop = asyncio.get_running_loop()
-        with suppress(StoreUnavailable):
-            for envelope_id, shown in (await self._stored(self._ledger.all_shown)).items():
-                self._noted.add(envelope_id)
-                turn = _Turn(shown.address, shown.mailbox, shown=shown, doubtful=shown.doubtful)
-                self._turns.setdefault(envelope_id, turn)
+        for envelope_id, shown in (await self._left()).items():
+            self._noted.add(envelope_id)
+            turn = _Turn(shown.address, shown.mailbox, shown=shown, doubtful=shown.doubtful)
+            self._turns.setdefault(envelope_id, turn)
         threading.Thread(target=self._listen, args=(loop,), name="okos-telegram-previews", daemon=True).start()
         self._parts = [loop.create_task(self._sweep())]
+
+    async def _left(self) -> dict[str, Shown]:
+        """Find what an earlier gateway has shown: for as long as it takes, for who began without would forget it."""
+        while True:
+            try:
+                found: dict[str, Shown] = await self._stored(self._ledger.all_shown)
+            except StoreUnavailable as error:
+                _log.info("what was shown before is not known yet", reason=str(error))
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                return found
 
     async def stop(self) -> None:
         """Show nothing any longer; what is shown stays for the next gateway."""

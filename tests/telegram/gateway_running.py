@@ -18,7 +18,11 @@ from okos.envelope import Envelope, Reply
 from okos.mailbox import MailboxBroker
 from okos.outbox import posted
 from okos.settings import Access, Settings, Telegram
+from okos.telegram.client import Client
 from okos.telegram.gateway import Gateway
+from okos.telegram.inbox import Inbox
+from okos.telegram.key import read_key
+from okos.telegram.library import F
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -112,6 +116,28 @@ async def a_gateway(settings: Settings, *, stands_by: bool = False) -> AsyncIter
     finally:
         gateway.stop()
         await asyncio.wait({running}, timeout=DEADLINE_S)
+
+
+@contextlib.asynccontextmanager
+async def a_client(dc: DataCentre) -> AsyncIterator[Client]:
+    """Sign a client in; it is closed at the end."""
+    telegram = settings_for(dc, None, "none").telegram
+    client = Client(
+        token=dc.bot_token,
+        api_id=1,
+        api_hash="hash",
+        session=None,
+        address=telegram.dc_host_port,
+        key=read_key(dc.public_key_path),
+        inbox=Inbox(100),
+    )
+    try:
+        if not await client.open():
+            await client.sign_in()
+        await client.call(F.updates.GetState())
+        yield client
+    finally:
+        await client.close()
 
 
 async def ready(dc: DataCentre, running: asyncio.Task[None] | None = None, *, times: int = 1) -> None:

@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway_running import DEADLINE_S, settings_for, until, with_a_centre
+from gateway_running import DEADLINE_S, a_client, until, with_a_centre
 
-from okos.telegram.client import Client
-from okos.telegram.inbox import Inbox
-from okos.telegram.key import read_key
 from okos.telegram.library import F, Refused
 from okos.telegram.reading import File
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from datacentre import DataCentre
-
-
-@asynccontextmanager
-async def a_client(dc: DataCentre) -> AsyncIterator[Client]:
-    """Sign a client in; it is closed at the end."""
-    telegram = settings_for(dc, None, "none").telegram
-    client = Client(
-        token=dc.bot_token,
-        api_id=1,
-        api_hash="hash",
-        session=None,
-        address=telegram.dc_host_port,
-        key=read_key(dc.public_key_path),
-        inbox=Inbox(100),
-    )
-    try:
-        if not await client.open():
-            await client.sign_in()
-        await client.call(F.updates.GetState())
-        yield client
-    finally:
-        await client.close()
 
 
 @with_a_centre

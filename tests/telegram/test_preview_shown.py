@@ -13,6 +13,7 @@ from datacentre import DataCentre, Message, User  # noqa: TC002 - with_a_centre 
 from delivering import (
     Turn,
     a_gateway_process,
+    an_envelope,
     answering,
     fast_settings,
     free_lease,
@@ -20,9 +21,17 @@ from delivering import (
     kill,
     without_drafts,
 )
-from gateway_running import a_gateway, ready, until, with_a_centre
+from gateway_running import a_client, a_gateway, ready, until, with_a_centre
+from real_server import a_server
+from structlog.testing import capture_logs
 
-from okos.telegram.sender import DRAFTS
+from okos.telegram.address import Address
+from okos.telegram.client import monotonic_ms
+from okos.telegram.ledger import Ledger, Shown
+from okos.telegram.markup import Marked
+from okos.telegram.pace import Pace
+from okos.telegram.preview import Previews
+from okos.telegram.sender import DRAFTS, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -401,6 +410,36 @@ async def test_a_preview_of_a_gateway_that_was_killed_is_swept_up_when_its_turn_
         free_lease(broker, dc)
         async with a_gateway(settings):
             await dc.until(lambda: dc.answers(alice) == [])
+
+
+@with_a_centre
+async def test_a_preview_is_swept_up_by_a_gateway_that_finds_the_store_away_when_it_starts(
+    dc: DataCentre, namespace: str
+) -> None:
+    alice = dc.add_user("Alice")
+    envelope = an_envelope(dc.says(alice, "question 1."))
+    address = Address.decode(envelope.address)
+    with a_server(aof=True) as server, answering(server.url, namespace, works=False) as broker:
+        async with a_client(dc) as client:
+            telegram = fast_settings(dc, server.url, namespace).telegram
+            pace, ledger = Pace(telegram), Ledger(broker, dc.bot.id)
+            sender = Sender(client, pace, now_ms=monotonic_ms, answer_s=5, is_sure=lambda: True)
+            message = await sender.say(address, Marked("half of an"), 1)
+            shown = Shown(address=address, mailbox=envelope.mailbox, name=1, message=message)
+            ledger.write_shown(envelope.id, shown, among={envelope.id})
+            previews = Previews(
+                sender, ledger, pace, broker=broker, telegram=telegram, on_draft=print, now_ms=monotonic_ms
+            )
+            await asyncio.to_thread(server.kill)
+            with capture_logs() as logs:
+                starting = asyncio.create_task(previews.start())
+                await until(lambda: starting.done() or logs)
+            await asyncio.to_thread(server.start)
+            await starting
+            try:
+                await dc.until(lambda: dc.answers(alice) == [])
+            finally:
+                await previews.stop()
 
 
 def _is_idle(broker: MailboxBroker, mailbox: str) -> Callable[[], bool]:
