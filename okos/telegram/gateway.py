@@ -123,9 +123,9 @@ class Gateway:
         await asyncio.to_thread(self._broker.require_schema)
         lease = Lease(self._store, now_ms=monotonic_ms)
         try:
-            if await self._until_stopped(lease.take(stands_by=self._stands_by)):
-                return
             try:
+                if await self._until_stopped(lease.take(stands_by=self._stands_by)):
+                    return
                 await self._until_stopped(self._serve(lease))
             except LeaseLost as error:
                 raise LeaseTaken(f"another gateway has taken over: {error}") from error

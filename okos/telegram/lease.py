@@ -94,6 +94,7 @@ class Lease:
         self._now_ms = now_ms
         self._sent_ms = 0
         self._others = False
+        self._is_ours = self._is_over = False
 
     async def take(self, *, stands_by: bool) -> None:
         """Take the lease; one that stands by waits until it is free.
@@ -111,7 +112,7 @@ class Lease:
                     was_away = False
                     await asyncio.sleep(LEASE_MS / 1000)
                 self._sent_ms = self._now_ms()
-                holder = await asyncio.to_thread(self._store.take_lease, ttl_ms=LEASE_MS)
+                holder = await asyncio.to_thread(self._taken)
                 if holder is None:
                     return
                 if is_dead(holder):
@@ -162,15 +163,28 @@ class Lease:
         return self._now_ms() - self._sent_ms < LEASE_MS
 
     async def release(self) -> None:
-        """Let another one have it at once."""
+        """Let another one have it at once, for good; what is still under way to take it changes nothing then."""
         try:
             async with asyncio.timeout(_RENEW_MS / 1000):
-                await asyncio.to_thread(self._store.release_lease)
+                await asyncio.to_thread(self._given_back)
         except (StoreUnavailable, TimeoutError):
             _log.warning("lease not released; it ends by itself", after_ms=LEASE_MS)
 
     def _renewed(self) -> tuple[str | None, bool]:
-        return self._store.take_lease(ttl_ms=LEASE_MS), self._store.is_stood_by()
+        return self._taken(), self._store.is_stood_by()
+
+    def _taken(self) -> str | None:
+        holder = self._store.take_lease(ttl_ms=LEASE_MS)
+        self._is_ours = holder is None
+        if self._is_ours and self._is_over:
+            # It was given back while this call was under way, for which nobody waits any more.
+            self._store.release_lease()
+        return holder
+
+    def _given_back(self) -> None:
+        self._is_over = True
+        if self._is_ours:
+            self._store.release_lease()
 
 
 def shown(owner: str) -> str:

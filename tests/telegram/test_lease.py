@@ -147,6 +147,35 @@ def test_one_that_stands_by_leaves_a_lease_that_an_outage_freed_to_its_holder(na
     asyncio.run(play())
 
 
+def test_a_lease_that_is_being_taken_when_it_is_given_back_is_left_to_nobody(namespace: str) -> None:
+    async def play() -> str | None:
+        with a_server() as server:
+            broker = MailboxBroker(server.url, namespace=namespace, middleware=[], client=True)
+            try:
+                broker.require_schema()
+                pool = broker.store.client.connection_pool
+                # Both calls are to have a line at once.
+                for line in [pool.get_connection() for _ in "ab"]:
+                    pool.release(line)
+                lease = Lease(GatewayStore(broker, 1, owner="this"), now_ms=monotonic_ms)
+                server.send(signal.SIGSTOP)
+                try:
+                    taking = asyncio.create_task(lease.take(stands_by=False))
+                    await until(lambda: len(pool._in_use_connections) == 1)
+                    taking.cancel()
+                    releasing = asyncio.create_task(lease.release())
+                    await until(lambda: lease._is_over)
+                finally:
+                    server.send(signal.SIGCONT)
+                await releasing
+                await asyncio.get_running_loop().shutdown_default_executor()
+                return broker.lease_holder("telegram:1")
+            finally:
+                broker.close()
+
+    assert asyncio.run(play()) is None
+
+
 @with_a_centre
 async def test_one_that_has_lost_its_lease_publishes_nothing_more(dc: DataCentre, url: str, namespace: str) -> None:
     alice = dc.add_user("Alice")
