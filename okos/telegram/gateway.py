@@ -100,15 +100,28 @@ class Gateway:
         publisher = Publisher(self._store)
         try:
             await lease.take(stands_by=False)
+            keeping = asyncio.create_task(lease.keep())
+            # Telegram may have it wait for longer than a lease lasts.
+            signing_in = asyncio.create_task(self._signed_in(publisher))
             try:
-                client, _ = await self._door(publisher).open(self._inbox, anew=True)
-                await client.close()
-                return client.username
+                await asyncio.wait({keeping, signing_in}, return_when=asyncio.FIRST_COMPLETED)
+                if keeping.done():
+                    keeping.result()
+                return signing_in.result()
             finally:
+                for one in (signing_in, keeping):
+                    one.cancel()
+                    with suppress(asyncio.CancelledError, OkosError):
+                        await one
                 await lease.release()
         finally:
             publisher.close()
             self._broker.close()
+
+    async def _signed_in(self, publisher: Publisher) -> str:
+        client, _ = await self._door(publisher).open(self._inbox, anew=True)
+        await client.close()
+        return client.username
 
     async def run(self) -> None:
         """Serve the bot until something ends it.

@@ -10,9 +10,11 @@ from datacentre import DataCentre
 from gateway_running import a_gateway, ready, settings_for, until, with_a_centre, workers
 from real_server import a_server
 
+from okos.mailbox import MailboxBroker
 from okos.telegram.credentials import Unconfigured
 from okos.telegram.gateway import Gateway
 from okos.telegram.session import NotLetIn
+from okos.telegram.store import LEASE_MS
 
 if TYPE_CHECKING:
     from okos.settings import Settings
@@ -141,6 +143,26 @@ async def test_a_wait_at_sign_in_is_waited_for(dc: DataCentre, url: str, namespa
     async with a_gateway(settings_for(dc, url, namespace)) as running:
         await ready(dc, running)
     assert sign_ins(dc) == 2
+
+
+@with_a_centre
+async def test_who_signs_in_anew_keeps_other_gateways_away_however_long_that_takes(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    dc.fail("auth.ImportBotAuthorization", 420, f"FLOOD_WAIT_{LEASE_MS // 1000 + 2}")
+    holders = set()
+    broker = MailboxBroker(url, namespace=namespace, middleware=[], client=True)
+    try:
+        signing_in = asyncio.create_task(Gateway(settings_for(dc, url, namespace)).sign_in())
+        await until(lambda: sign_ins(dc) == 1)
+        while sign_ins(dc) == 1:
+            holders.add(broker.lease_holder(f"telegram:{dc.bot.id}"))
+            await asyncio.sleep(0.01)
+        assert await signing_in == dc.bot.username
+        assert len(holders) == 1
+        assert broker.lease_holder(f"telegram:{dc.bot.id}") is None
+    finally:
+        broker.close()
 
 
 @with_a_centre
