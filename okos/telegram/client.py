@@ -173,13 +173,15 @@ class Client(LibraryClient):  # type: ignore[misc]  # the library has no types
         if self._closing:
             return
         self._closing = True
-        await self._files.close()
+        # Beside the other: what is stuck on a line for files must not keep this session in use.
+        closing = asyncio.ensure_future(self._files.close())
         # A session that is just connecting may hold this up, or end with what broke it: its sockets end with us.
         if self.session is not None:
             stopping = asyncio.ensure_future(self.session.stop())
             await asyncio.wait({stopping}, timeout=_CLOSE_S)
             if not stopping.cancel() and not stopping.cancelled() and stopping.exception() is not None:
                 _log.debug("line closed", reason=repr(stopping.exception()))
+        await closing
         with suppress(OSError, AttributeError):
             await self.storage.close()
         if not self.failed.cancel() and not self.failed.cancelled():

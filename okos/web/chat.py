@@ -119,6 +119,7 @@ class Page:
         Raises:
             OkosError: It was not accepted.
         """
+        self.left_at = time.monotonic()  # it is about to listen again: the answer comes to this channel
         envelope = self.channel.envelope(question, user=check_user(user))
         self._users[envelope.id] = user
         if len(self._users) > MOST_ASKED:
@@ -303,10 +304,10 @@ class Chats:
 
     async def _open(self, key: str) -> Page | None:
         async with self._opening:
-            await self.tidy()
             page = self._pages.get(key)
             if page is not None:
-                page.left_at = time.monotonic()  # it is about to listen
+                page.left_at = time.monotonic()  # it is about to listen: not to be tidied away with what is on its way
+            await self.tidy()
             if page is None and len(self._pages) >= MOST_PAGES:
                 await self._close_one()
             if page is None and len(self._pages) < MOST_PAGES:

@@ -15,7 +15,7 @@ from okos.operate.overview import Watch
 from okos.outbox import posted
 from okos.settings import Settings
 from okos.web.access import MOST_WRONG, Keyring
-from okos.web.chat import MOST_KEPT, Chats
+from okos.web.chat import AWAY_S, MOST_KEPT, Chats
 from okos.web.site import Site
 
 if TYPE_CHECKING:
@@ -157,6 +157,23 @@ def test_a_page_that_is_closed_for_another_before_it_listens_is_told_to_come_aga
         return heard
 
     assert run(come_together()) == [": hello\n\n", "the end"]
+
+
+def test_a_page_that_comes_back_or_speaks_before_it_is_closed_stays_open(broker: MailboxBroker) -> None:
+    async def come_back() -> tuple[bool, bool]:
+        chats = Chats(a_site(broker))
+        page = await chats._open("page")
+        assert page is not None
+        page.left_at -= 2 * AWAY_S
+        has_come_back = await chats._open("page") is page
+        page.left_at -= 2 * AWAY_S
+        await asyncio.to_thread(page.say, "ada", Question(text="Are you there?"))
+        await chats.tidy()
+        is_open = "page" in chats._pages
+        await chats.close()
+        return has_come_back, is_open
+
+    assert run(come_back()) == (True, True)
 
 
 def test_an_answer_that_came_while_a_page_was_away_is_not_lost_to_what_was_being_written_then(
