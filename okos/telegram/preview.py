@@ -377,6 +377,8 @@ class Previews:
             await self.finish(envelope_id)  # what is under way is in the ledger then
         shown: Shown | None = await self._stored(self._ledger.shown, envelope_id)
         if shown is not None:
+            if self._pace.is_held(shown.address.chat, self._now_ms()):
+                return  # Telegram wants it left alone, and what is asked meanwhile makes that longer
             if not await self._stored(self._is_over, envelope_id, shown):
                 return
             await self.finish(envelope_id)

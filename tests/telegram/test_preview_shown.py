@@ -316,6 +316,34 @@ async def test_what_is_stopped_leaves_no_preview(dc: DataCentre, url: str, names
     assert (dc.answers(alice), dc.answers(bob)) == (["Stopped."], [])
 
 
+@with_a_centre
+async def test_a_preview_that_telegram_wants_left_alone_is_left_alone_until_it_may_be_taken_away(
+    dc: DataCentre, url: str, namespace: str
+) -> None:
+    alice, others, pen = dc.add_user("Alice"), [dc.add_user(name) for name in ("Bob", "Cleo", "Dan")], Pen()
+    without_drafts(dc)
+    pen.text = "re: half"
+    with answering(url, namespace, pen):
+        async with a_gateway(fast_settings(dc, url, namespace)) as running:
+            await ready(dc, running)
+            questions = []
+            for user in (alice, *others):
+                questions.append(dc.says(user, "question 1."))
+                await _shown(dc, user)
+            (preview,) = seen(dc, alice)
+            flood = dc.fail(
+                "messages.DeleteMessages", 420, "FLOOD_WAIT_60", times=None, fits=lambda query: query.id == [preview.id]
+            )
+            dc.deletes(questions[0])
+            await dc.until(lambda: flood.met)
+            # Each time it is looked at all that is to be taken away.
+            for user, question in zip(others, questions[1:], strict=True):
+                dc.deletes(question)
+                await dc.until(lambda user=user: not dc.answers(user))  # type: ignore[misc]
+            assert flood.met == 1
+            pen.ends.set()
+
+
 @pytest.mark.parametrize("where", ["private", "group"])
 def test_taking_a_preview_away_is_no_gap_in_what_comes(where: str, url: str, namespace: str) -> None:
     @with_a_centre
