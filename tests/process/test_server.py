@@ -1,5 +1,6 @@
 """The server that Okos finds or starts: a real one, on a socket of its own."""
 
+import os
 import signal
 import socket
 import subprocess
