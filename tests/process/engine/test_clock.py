@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fleet import SHORT_LEASE_MS, Fleet
-from real_server import a_server
+from real_server import a_server, eventually
 
 HOUR_S = 3600
 
@@ -73,8 +73,8 @@ def a_fleet(
 
 def jump(fleet: Fleet, shift: Path, seconds: int) -> None:
     shift.write_text(str(seconds))
-    server_s = int(fleet.broker.store.client.time()[0])
-    assert abs(server_s - time.time() - seconds) < HOUR_S / 2  # the shim does its work
+    # the shim does its work; a server looks at its clock once for all that it does in one go
+    eventually(lambda: abs(fleet.broker.store.client.time()[0] - time.time() - seconds) < HOUR_S / 2)
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
